@@ -1,0 +1,123 @@
+"""Markets and the many ways of writing their symbols.
+
+A market is one (exchange, symbol), written ``binance:BTC/USDT``. What people and URLs write for a symbol
+(``btc-usdt``, ``BTCUSDT``, ``BTC%2FUSDT``) is matched here against a strict pattern, before it comes near a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scanner.errors import InvalidInput
+
+SYMBOL = re.compile(r"[A-Z0-9]{1,24}/[A-Z0-9]{1,12}(:[A-Z0-9]{1,12})?", re.ASCII)
+EXCHANGE = re.compile(r"[a-z][a-z0-9]{1,31}", re.ASCII)
+ASSET = re.compile(r"[A-Z0-9]{1,24}", re.ASCII)
+LONGEST = 80  # characters; no listed symbol comes near
+
+# Quotes that a symbol written without a separator may end with, longest first where one ends with another.
+QUOTES = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "DAI", "USD", "EUR", "GBP", "TRY", "BRL", "JPY", "BTC", "ETH", "BNB")
+
+DEFAULT_SYMBOLS = tuple(
+    f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "DOGE", "MATIC", "DOT", "LINK")
+)
+DEFAULT_EXCHANGES = ("binance", "kucoinfutures")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Market:
+    """One symbol on one exchange."""
+
+    exchange: str
+    symbol: str
+
+    def __str__(self) -> str:
+        return f"{self.exchange}:{self.symbol}"
+
+    @classmethod
+    def parse(cls, text: str) -> Market:
+        """``binance:BTC/USDT`` as a market; raises InvalidInput."""
+        wanted = parse_symbol(text)
+        if wanted.exchange is None or wanted.symbol is None:
+            raise InvalidInput("market", text, "is not written like 'binance:BTC/USDT'")
+        return cls(wanted.exchange, wanted.symbol)
+
+    @property
+    def base(self) -> str:
+        return self.symbol.partition("/")[0]
+
+
+class Wanted(NamedTuple):
+    """What a written symbol asks for: a whole symbol, or every market of a base asset."""
+
+    exchange: str | None
+    symbol: str | None
+    base: str
+
+    def matches(self, market: Market) -> bool:
+        """Whether `market` is meant; ``BTC/USDT`` also means the swap ``BTC/USDT:USDT``."""
+        if self.exchange is not None and self.exchange != market.exchange:
+            return False
+        if self.symbol is None:
+            return market.base == self.base
+        return self.symbol == market.symbol or self.symbol == market.symbol.partition(":")[0]
+
+
+def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = False) -> Wanted:
+    """A symbol as people write it, in any case.
+
+    ``BTC/USDT``, ``BTC%2FUSDT`` (already decoded or not), ``BTC-USDT``, ``BTC_USDT``, ``BTCUSDT``,
+    ``BTC/USDT:USDT``, each with an optional exchange in front (``binance:BTC/USDT``).
+
+    Parameters
+    ----------
+    allow_base : bool
+        Take ``BTC`` alone as "every market whose base asset is BTC".
+
+    Raises
+    ------
+    InvalidInput
+        Anything else, with `field` in the message.
+    """
+    expected = "is not a symbol such as 'BTC/USDT', 'BTC-USDT' or 'binance:BTC/USDT'"
+    if not isinstance(text, str) or not 1 <= len(text) <= LONGEST:
+        raise InvalidInput(field, text, expected)
+    exchange, rest = _split_exchange(text.strip().replace("%2F", "/").replace("%2f", "/").replace("%3A", ":"))
+    if exchange is not None and not EXCHANGE.fullmatch(exchange):
+        raise InvalidInput(field, text, expected)
+    symbol = _with_slash(rest.upper())
+    if SYMBOL.fullmatch(symbol):
+        return Wanted(exchange, symbol, symbol.partition("/")[0])
+    if allow_base and ASSET.fullmatch(symbol):
+        return Wanted(exchange, None, symbol)
+    raise InvalidInput(field, text, expected)
+
+
+def _split_exchange(text: str) -> tuple[str | None, str]:
+    """``binance:BTC/USDT`` as its two parts; the colon of ``BTC/USDT:USDT`` is no exchange's."""
+    head, colon, tail = text.partition(":")
+    if colon and not re.search(r"[/_-]", head) and re.search(r"[/_-]|[A-Za-z0-9]{5,}", tail):
+        return head.lower(), tail
+    return None, text
+
+
+def _with_slash(text: str) -> str:
+    """The ``BASE/QUOTE`` form of a symbol written with another separator or none."""
+    if "/" in text:
+        return text
+    pair, colon, settle = text.partition(":")
+    for separator in "-_":
+        if pair.count(separator) == 1:
+            return pair.replace(separator, "/") + colon + settle
+    for quote in QUOTES:
+        if pair.endswith(quote) and len(pair) > len(quote):
+            return f"{pair[: -len(quote)]}/{quote}{colon}{settle}"
+    return text
+
+
+def select(markets: Iterable[Market], wanted: Wanted) -> list[Market]:
+    """The markets that `wanted` means, in their given order."""
+    return [market for market in markets if wanted.matches(market)]
