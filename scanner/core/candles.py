@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+Small = NDArray[np.int8]  # a sign, or an index into a tuple of names
 Bool = NDArray[np.bool_]
 
 
