@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from scanner.core.candles import Bool, Float, Int
+from scanner.core.candles import Float
 
 BULLISH, BEARISH = 0.6, 0.4  # of the ratio, both exclusive
 
@@ -21,34 +22,40 @@ class Breadth:
     market_bias: str  # bullish, bearish or neutral
 
 
-def market_breadth(first: Float, last: Float, ticks: Int) -> Breadth:
-    """Breadth over the ticks kept of every market.
+def market_breadth(tables: Sequence[Float]) -> Breadth:
+    """Breadth over the ticks kept of every market: its newest usable price against its oldest.
 
     Parameters
     ----------
-    first, last : float64[M]
-        Oldest and newest usable price kept of every market. NaN, infinite, zero and negative prices are skipped.
-    ticks : int64[M]
-        Usable ticks kept; a market with fewer than 2 is skipped.
+    tables : sequence of float64[M, N]
+        Prices of the markets of one exchange each, oldest tick first. A price that is NaN, infinite, zero or negative
+        is no tick; a market with fewer than 2 is skipped.
 
     Raises
     ------
     ValueError
-        The arrays differ in shape.
+        A table is not of shape (markets, ticks).
     """
-    first, last, ticks = np.asarray(first, np.float64), np.asarray(last, np.float64), np.asarray(ticks)
-    if not first.shape == last.shape == ticks.shape:
-        raise ValueError(f"market_breadth: shapes {first.shape}, {last.shape} and {ticks.shape} differ")
-    counted = _is_price(first) & _is_price(last) & (ticks >= 2)
-    advancing = int(np.count_nonzero(counted & (last > first)))
-    declining = int(np.count_nonzero(counted & (last < first)))
+    moves = [_moves(np.asarray(table, dtype=np.float64)) for table in tables]
+    advancing = sum(int(np.count_nonzero(move > 0)) for move in moves)
+    declining = sum(int(np.count_nonzero(move < 0)) for move in moves)
     moved = advancing + declining
     ratio = advancing / moved if moved else 0.5
     return Breadth(advancing, declining, ratio, _bias(ratio))
 
 
-def _is_price(price: Float) -> Bool:
-    return np.asarray((price > 0) & (price < np.inf))
+def _moves(price: Float) -> Float:
+    """Newest less oldest usable price: float64[M, N] to float64[M]; 0 for fewer than 2, which are the same one."""
+    if price.ndim != 2:
+        raise ValueError(f"market_breadth: prices of shape {price.shape}, need (markets, ticks)")
+    if not price.size:
+        return np.zeros(len(price))
+    usable = (price > 0) & (price < np.inf)
+    market = np.arange(len(price))
+    oldest = price[market, np.argmax(usable, axis=-1)]
+    newest = price[market, price.shape[-1] - 1 - np.argmax(usable[:, ::-1], axis=-1)]
+    known = usable.any(axis=-1)
+    return np.where(known, newest, 0.0) - np.where(known, oldest, 0.0)
 
 
 def _bias(ratio: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scanner.core.candles import Float
 from scanner.records import SIGNAL_TYPES
 
 AGREEING = 2  # timeframes on one side
@@ -26,7 +27,7 @@ class Confluence:
     recommendation: str  # STRONG, MODERATE or WEAK
 
 
-def confluence(scores: Sequence[float], signal_types: Sequence[str], min_score: float) -> Confluence:
+def confluence(scores: Sequence[float] | Float, signal_types: Sequence[str], min_score: float) -> Confluence:
     """Agreement of the newest signal of each timeframe of one market.
 
     There is confluence when two timeframes are on one side and no timeframe at all scores below `min_score`. Buys and
@@ -34,7 +35,7 @@ def confluence(scores: Sequence[float], signal_types: Sequence[str], min_score: 
 
     Parameters
     ----------
-    scores : sequence of float
+    scores : sequence or array of float
         Combined scores, 0 .. 100, one per timeframe that has a signal.
     signal_types : sequence of str
         Their types, names from `records.SIGNAL_TYPES`.
@@ -44,16 +45,17 @@ def confluence(scores: Sequence[float], signal_types: Sequence[str], min_score: 
     ValueError
         There are not as many types as scores.
     """
-    if len(scores) != len(signal_types):
-        raise ValueError(f"confluence: {len(scores)} scores and {len(signal_types)} signal types")
+    values = [float(score) for score in scores]
+    if len(values) != len(signal_types):
+        raise ValueError(f"confluence: {len(values)} scores and {len(signal_types)} signal types")
     bullish = sum(name in BULLISH_TYPES for name in signal_types)
     bearish = sum(name in BEARISH_TYPES for name in signal_types)
-    agreed = max(bullish, bearish) >= AGREEING and min(scores) >= min_score
-    average = sum(scores) / len(scores) if scores else 0.0
+    agreed = max(bullish, bearish) >= AGREEING and min(values) >= min_score
+    average = sum(values) / len(values) if values else 0.0
     return Confluence(
         confluence=agreed,
-        timeframes_analyzed=len(scores),
-        average_score=float(average),
+        timeframes_analyzed=len(values),
+        average_score=average,
         bullish_timeframes=bullish,
         bearish_timeframes=bearish,
         dominant_bias=_bias(bullish, bearish),

@@ -17,6 +17,8 @@ from scanner.core.candles import Bool, Candles, Float, Int
 
 LARGEST = 1e50  # of a price or volume; its inverse is the smallest price. Squares of their ratios still fit a float64.
 MOVES = 20  # candles of a window that must have moved before a volatility means anything
+_CLOSE, _VOLUME = 3, 4  # among the five columns
+_LEAST = np.array([1 / LARGEST] * _VOLUME + [0.0]).reshape(5, 1, 1)
 GAUSS = math.sqrt(math.pi / 2)  # standard deviation of a normal distribution over its mean absolute deviation
 
 
@@ -75,7 +77,8 @@ def sound(candles: Candles) -> SoundCandles:
     if doubtful.any():
         repaired, count[doubtful] = _repaired(np.stack([column[doubtful] for column in columns]))
         columns = [_replaced(column, doubtful, rows) for column, rows in zip(columns, repaired, strict=True)]
-    return SoundCandles(*columns, count)
+    open_, high, low, close, volume = columns
+    return SoundCandles(open_, high, low, close, volume, count)
 
 
 def alike(candles: Candles) -> Candles:
@@ -106,16 +109,13 @@ def _of_window_length(column: Float) -> Float:
     missing = WINDOW - column.shape[-1]
     if missing <= 0:
         return newest(column, WINDOW)
-    return np.concatenate([np.full((*column.shape[:-1], missing), np.nan), column], axis=-1)
+    return newest(np.concatenate([np.full((*column.shape[:-1], missing), np.nan), column], axis=-1), WINDOW)
 
 
 def _usable_throughout(columns: list[Float]) -> Bool:
     """Whether every value of a window can be used: bool[...]."""
-    *prices, volume = columns
-    usable = _all_within(volume, 0.0)
-    for price in prices:
-        usable = usable & _all_within(price, 1 / LARGEST)
-    return usable
+    within = [_all_within(column, least) for column, least in zip(columns, _LEAST.flat, strict=True)]
+    return np.asarray(np.logical_and.reduce(within))
 
 
 def _all_within(column: Float, least: float) -> Bool:
@@ -130,15 +130,15 @@ def _all_within(column: Float, least: float) -> Bool:
 
 def _repaired(columns: Float) -> tuple[Float, Int]:
     """Doubtful windows float64[5, D, WINDOW] made sound, and their counts int64[D]."""
-    missing = np.isnan(columns).all(axis=0)  # [D, WINDOW]
-    prices, volume = columns[:4], columns[4]
-    usable = ((prices >= 1 / LARGEST) & (prices <= LARGEST)).all(axis=0) & (volume >= 0) & (volume <= LARGEST)
-    torn = (usable[:, :-1] & missing[:, 1:]).any(axis=-1)  # a hole is not a late listing
-    count = np.where((usable | missing).all(axis=-1) & ~torn, usable.sum(axis=-1), 0)  # [D]
-    exists = np.arange(WINDOW) >= WINDOW - count[:, None]
-    first = prices[3, np.arange(len(count)), np.minimum(WINDOW - count, WINDOW - 1)]
+    missing = np.logical_and.reduce(np.isnan(columns))  # [D, WINDOW]
+    usable = np.logical_and.reduce((columns >= _LEAST) & (columns <= LARGEST))
+    torn = np.logical_or.reduce(usable[:, :-1] & missing[:, 1:], axis=-1)  # a hole is not a late listing
+    whole = np.logical_and.reduce(usable | missing, axis=-1) & ~torn  # [D]
+    count = np.where(whole, np.count_nonzero(usable, axis=-1), 0)
+    exists = np.arange(WINDOW) >= (WINDOW - count)[:, None]
+    first = columns[_CLOSE, np.arange(len(count)), np.minimum(WINDOW - count, WINDOW - 1)]
     harmless = np.zeros_like(columns)
-    harmless[:4] = np.where(count > 0, first, 1.0)[:, None]
+    harmless[:_VOLUME] = np.where(whole & (count > 0), first, 1.0)[:, None]
     return np.where(exists, columns, harmless), count
 
 
