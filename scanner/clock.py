@@ -29,14 +29,18 @@ class WallClock:
 
 
 class ScaledClock:
-    """Market time that starts at `start_ms` and runs `speed` times as fast as real time."""
+    """Market time that starts at `start_ms` and runs `speed` times as fast as real time.
 
-    def __init__(self, start_ms: int, speed: float = 1.0) -> None:
-        self.start_ms, self.speed = start_ms, speed
+    It stands still at `until_ms`, when given: beyond the end of a recording there is nothing to see.
+    """
+
+    def __init__(self, start_ms: int, speed: float = 1.0, until_ms: int | None = None) -> None:
+        self.start_ms, self.speed, self.until_ms = start_ms, speed, until_ms
         self._origin_ns = time.monotonic_ns()
 
     def now_ms(self) -> int:
-        return self.start_ms + int((time.monotonic_ns() - self._origin_ns) * self.speed / 1e6)
+        now_ms = self.start_ms + int((time.monotonic_ns() - self._origin_ns) * self.speed / 1e6)
+        return now_ms if self.until_ms is None else min(now_ms, self.until_ms)
 
 
 class ManualClock:

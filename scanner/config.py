@@ -138,7 +138,7 @@ def _checked(spec: dataclasses.Field[Any], value: object) -> object:
     whole = spec.type == "int"
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+    if not right_type or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type]
         raise InvalidInput(spec.name, value, f"is not {kind} from {low} to {high}")
     return value if whole else float(value)  # type: ignore[arg-type]
 

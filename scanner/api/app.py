@@ -1,0 +1,23 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_cors import CORS
+
+from scanner.api.continuous import continuous_routes, health_routes
+from scanner.api.parsing import LONGEST_BODY
+from scanner.api.rendering import OrjsonProvider, register_errors
+from scanner.runtime.service import ScannerService
+
+
+def create_app(service: ScannerService) -> Flask:
+    """A Flask application that answers from `service`; building it starts nothing."""
+    app = Flask("scanner_api", static_folder=None)
+    app.json = OrjsonProvider(app)
+    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
+    CORS(app, origins=[origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()])
+    app.register_blueprint(health_routes())
+    app.register_blueprint(continuous_routes(service))
+    register_errors(app)
+    return app

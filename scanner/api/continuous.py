@@ -1,0 +1,89 @@
+"""The continuous scanner's seven routes, and the health check: parse, call, render."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, json_object, signal_query
+from scanner.api.rendering import NOT_RUNNING, error_body, utc_now
+from scanner.config import StreamConfig
+from scanner.errors import NotRunning
+from scanner.runtime.service import ScannerService
+
+Answer = Response | tuple[Response, int]
+
+
+def continuous_routes(service: ScannerService) -> Blueprint:
+    """A blueprint that answers from `service`."""
+    routes = Blueprint("continuous", __name__, url_prefix="/api/scanner")
+
+    @routes.post("/continuous/start")
+    def start() -> Answer:
+        body = json_object(request.get_data(), ("symbols", "exchanges", "config"))
+        config = StreamConfig.from_mapping(body["config"]) if body.get("config") is not None else None
+        order = service.order(body.get("symbols"), body.get("exchanges"), config)
+        run = service.start(order)
+        if run is None:
+            return jsonify(status="already_running", message="A scan is already running; stop it first.")
+        return jsonify(
+            status="started",
+            symbols=list(run.order.symbols),
+            exchanges=list(run.order.exchanges),
+            timeframes=run.order.config.styles,
+            message="Scanning; status shows how each exchange is doing.",
+        )
+
+    @routes.post("/continuous/stop")
+    def stop() -> Answer:
+        if service.stop():
+            return jsonify(status="stopped", message="Stopped; what was found stays readable.")
+        return jsonify(status="not_running", message="Nothing was running.")
+
+    @routes.get("/continuous/status")
+    def status() -> Answer:
+        return jsonify(service.status())
+
+    @routes.get("/continuous/signals")
+    def signals() -> Answer:
+        try:
+            found = service.signals(signal_query(request.args))
+        except NotRunning as error:
+            return jsonify({**error_body(NOT_RUNNING, str(error)), "signals": []}), 503
+        return jsonify(signals=found, count=len(found), timestamp=utc_now())
+
+    @routes.get("/continuous/confluence/<path:symbol>")
+    def confluence(symbol: str) -> Answer:
+        return jsonify(service.confluence(symbol, CONFLUENCE_MIN_SCORE.of(request.args)))
+
+    @routes.get("/continuous/market-state")
+    def market_state() -> Answer:
+        return jsonify(market_state=service.market_state(), timestamp=utc_now())
+
+    @routes.get("/training-data/<path:symbol>")
+    def training_data(symbol: str) -> Answer:
+        days = int(DAYS.of(request.args))
+        dataset = service.dataset(symbol, days)
+        return jsonify(symbol=symbol, days=days, dataset=dataset, summary=_summary(dataset))
+
+    return routes
+
+
+def _summary(dataset: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "total_signals": len(dataset["signals"]),
+        "timeframes": list(dataset["ohlcv"]),
+        "total_clusters": len(dataset["clustering"]),
+    }
+
+
+def health_routes() -> Blueprint:
+    """``/health``: cheap, and independent of every exchange."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/health")
+    def health() -> Answer:
+        return jsonify(status="healthy", service="scanner-api", timestamp=utc_now())
+
+    return routes

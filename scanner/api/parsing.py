@@ -1,0 +1,77 @@
+"""What comes in over HTTP, as checked values. Refuses; never repairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from scanner.errors import InvalidInput
+from scanner.runtime.query import SignalQuery
+
+LONGEST_BODY = 1_000_000  # bytes; 5,000 symbols need a tenth of it
+
+
+@dataclass(frozen=True)
+class Number:
+    """A numeric query parameter: its name, default and inclusive range."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    whole: bool = False
+
+    def of(self, arguments: Mapping[str, str]) -> float:
+        """The parameter's value, its default when absent. Raises InvalidInput."""
+        text = arguments.get(self.name)
+        if text is None:
+            return self.default
+        try:
+            value = int(text) if self.whole else float(text)
+        except ValueError:
+            value = math.nan
+        if len(text) > 40 or not self.low <= value <= self.high:
+            kind = "a whole number" if self.whole else "a number"
+            raise InvalidInput(self.name, text, f"is not {kind} from {self.low:g} to {self.high:g}")
+        return value
+
+
+MIN_SCORE = Number("min_score", 0, 0, 100)
+CONFLUENCE_MIN_SCORE = Number("min_score", 60, 0, 100)
+LIMIT = Number("limit", 50, 0, 10_000, whole=True)
+DAYS = Number("days", 30, 1, 3650, whole=True)
+
+
+def signal_query(arguments: Mapping[str, str]) -> SignalQuery:
+    """The filters of ``/signals``; an empty text is no filter. Raises InvalidInput."""
+    return SignalQuery(
+        symbol=arguments.get("symbol") or None,
+        timeframe=arguments.get("timeframe") or None,
+        min_score=MIN_SCORE.of(arguments),
+        limit=int(LIMIT.of(arguments)),
+    )
+
+
+def json_object(body: bytes, known: tuple[str, ...]) -> dict[str, object]:
+    """The object in a request body, whatever its content type says; a blank body is the empty object.
+
+    Raises
+    ------
+    InvalidInput
+        The body is no JSON, no object, or has a key that is not in `known`.
+    """
+    if not body.strip():
+        return {}
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput("body", body[:80].decode("utf-8", "replace"), f"is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("body", value, "is not a JSON object")
+    for key in value:
+        if key not in known:
+            raise InvalidInput(key[:60] or "''", value[key], f"is unknown here; known are {', '.join(known)}")
+    return value

@@ -1,0 +1,202 @@
+"""A panel: every market of one exchange on one timeframe, aligned in time.
+
+Decides where a candle belongs, what stands in for a candle that nobody traded, and how longer timeframes are
+assembled from shorter ones. What is fetched, and when a candle is final, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scanner.core.candles import Bool, Candles, Float, Int
+
+
+class Panel:
+    """Struct of arrays [M, L]: the newest L candles of M markets, time last, the newest column at the end.
+
+    Parameters
+    ----------
+    markets : int
+        Rows.
+    timeframe_ms : int
+        Length of a candle; every open time is a multiple of it.
+    length : int
+        Columns kept.
+
+    Attributes
+    ----------
+    end_ms : int
+        Open time of the last column; the columns before it follow without a hole.
+    open, high, low, close, volume : float64[M, L]
+        NaN where no candle is known.
+    filled : bool[M, L]
+        A candle nobody traded: the previous close with zero volume.
+    score : float64[M, L]
+        Combined score of the closed candle, NaN until it is computed.
+    """
+
+    COLUMNS = ("open", "high", "low", "close", "volume", "score")
+
+    def __init__(self, markets: int, timeframe_ms: int, length: int) -> None:
+        self.timeframe_ms = timeframe_ms
+        self.end_ms = 0
+        shape = (markets, length)
+        self.open, self.high, self.low, self.close, self.volume, self.score = (
+            np.full(shape, np.nan) for _ in self.COLUMNS
+        )
+        self.filled: Bool = np.zeros(shape, dtype=bool)
+
+    @property
+    def length(self) -> int:
+        return self.close.shape[1]
+
+    @property
+    def open_time(self) -> Int:
+        """int64[L]: open times in ms of the columns."""
+        return self.end_ms - self.timeframe_ms * np.arange(self.length - 1, -1, -1, dtype=np.int64)
+
+    def column_of(self, open_ms: Int | int) -> Int:
+        """Column of an open time; below 0 or beyond the end where the panel does not reach."""
+        return np.asarray(self.length - 1 + (np.asarray(open_ms) - self.end_ms) // self.timeframe_ms, dtype=np.int64)
+
+    def advance_to(self, open_ms: int) -> None:
+        """Make `open_ms` the last column: one shift for all markets; never goes back."""
+        steps = (open_ms - self.end_ms) // self.timeframe_ms
+        if steps <= 0:
+            return
+        kept = max(self.length - steps, 0)
+        for name in (*self.COLUMNS, "filled"):
+            column = getattr(self, name)
+            column[:, :kept] = column[:, self.length - kept :].copy()
+            column[:, kept:] = False if name == "filled" else np.nan
+        self.end_ms = open_ms
+
+    def put(self, row: Int, open_ms: Int, candles: Candles) -> None:
+        """Write candles, flat arrays of equal length; the newest word on a candle wins, too old ones are dropped."""
+        if not len(row):
+            return
+        self.advance_to(int(open_ms.max()))
+        column = self.column_of(open_ms)
+        keep = column >= 0
+        cell = (row[keep], column[keep])
+        for name, values in zip(self.COLUMNS, candles.columns(), strict=False):
+            getattr(self, name)[cell] = values[keep]
+        self.filled[cell] = False
+
+    def fill(self, through_ms: Int, width: int) -> None:
+        """Let the previous close stand, with zero volume, for candles nobody traded.
+
+        Parameters
+        ----------
+        through_ms : int64[M]
+            Open time up to which each market's candles are known to be all there.
+        width : int
+            How many of the newest columns to look at.
+        """
+        start = max(self.length - width, 1)
+        columns = np.arange(start - 1, self.length)
+        close = self.close[:, columns]
+        missing = np.isnan(close) | self.filled[:, columns]
+        missing[:, 0] = False
+        due = missing & (columns[None, :] <= self.column_of(through_ms)[:, None])
+        source = np.maximum.accumulate(np.where(missing, 0, np.arange(len(columns))[None, :]), axis=1)
+        previous = np.take_along_axis(close, source, axis=1)
+        due &= ~np.isnan(previous)
+        row, offset = np.nonzero(due)
+        cell = (row, columns[offset])
+        for name in ("open", "high", "low", "close"):
+            getattr(self, name)[cell] = previous[row, offset]
+        self.volume[cell] = 0.0
+        self.filled[cell] = True
+
+    def window(self, rows: Int | slice, open_ms: int, length: int) -> Candles:
+        """The `length` candles up to and including `open_ms`, of the chosen rows, as a contiguous copy."""
+        stop = int(self.column_of(open_ms)) + 1
+        return Candles(*(self._span(name, rows, stop, length) for name in self.COLUMNS[:5]))
+
+    def span(self, name: str, rows: Int | slice, open_ms: int, length: int) -> Float:
+        """`length` values of one column up to and including `open_ms`: float64[rows, length], NaN before the panel."""
+        return self._span(name, rows, int(self.column_of(open_ms)) + 1, length)
+
+    def _span(self, name: str, rows: Int | slice, stop: int, length: int) -> Float:
+        values: Float = getattr(self, name)[rows, max(stop - length, 0) : stop].astype(np.float64)
+        short = length - values.shape[1]
+        return np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan) if short else np.ascontiguousarray(values)
+
+
+def assemble(base: Panel, target: Panel, complete_from_ms: Int, since_ms: int) -> None:
+    """Write the candles of `target`'s longer timeframe that begin at or after `since_ms` from `base`'s.
+
+    A candle opens at its first traded part, so fillers count only where nobody traded at all, as on an exchange.
+
+    Parameters
+    ----------
+    complete_from_ms : int64[M]
+        From when on `base` holds everything the exchange has; longer candles that begin earlier are left alone.
+    """
+    parts = target.timeframe_ms // base.timeframe_ms
+    last = base.end_ms - base.end_ms % target.timeframe_ms
+    oldest = int(base.open_time[0])
+    first = max(since_ms - since_ms % target.timeframe_ms, oldest + (-oldest) % target.timeframe_ms)
+    if first > last:
+        return
+    target.advance_to(last)
+    first = max(first, int(target.open_time[0]))
+    opens = np.arange(first, last + 1, target.timeframe_ms, dtype=np.int64)
+    part_columns = base.column_of(opens)[:, None] + np.arange(parts)  # [N, parts]
+    merged, any_known, all_filled = _merge_parts(base, part_columns)
+    due = any_known & (opens[None, :] >= complete_from_ms[:, None])
+    row, which = np.nonzero(due)
+    target.put(row, opens[which], merged.rows((row, which)))
+    target.filled[row, target.column_of(opens[which])] = all_filled[row, which]
+
+
+def _merge_parts(base: Panel, part_columns: Int) -> tuple[Candles, Bool, Bool]:
+    """Candles [M, N] out of N groups of base columns, whether any part is known, whether nobody traded in any."""
+    ahead = part_columns >= base.length  # the future: those columns do not exist yet
+    columns = np.minimum(part_columns, base.length - 1)
+    known = ~np.isnan(base.close[:, columns]) & ~ahead  # [M, N, parts]
+    traded = known & ~base.filled[:, columns] & (base.volume[:, columns] > 0)
+    use = np.where(traded.any(axis=-1, keepdims=True), traded, known)
+    first = use.argmax(axis=-1)[..., None]
+    latest = use.shape[-1] - 1 - use[..., ::-1].argmax(axis=-1)[..., None]
+
+    def pick(name: str, at: Int) -> Float:
+        return np.take_along_axis(getattr(base, name)[:, columns], at, axis=-1)[..., 0]
+
+    high = np.where(use, base.high[:, columns], -np.inf).max(axis=-1)
+    low = np.where(use, base.low[:, columns], np.inf).min(axis=-1)
+    volume = np.where(known, base.volume[:, columns], 0.0).sum(axis=-1)
+    candles = Candles(pick("open", first), high, low, pick("close", latest), volume)
+    any_known = known.any(axis=-1)
+    all_filled = any_known & ~(known & ~base.filled[:, columns]).any(axis=-1)
+    return candles, any_known, all_filled
+
+
+def forming(closed: Candles, observed: Candles, price: Float, elapsed: Float) -> Candles:
+    """The candle now forming, with the newest price and its volume projected to a whole candle.
+
+    Prices are used as they are. Volume becomes ``observed + (1 - elapsed) * mean(last 20 closed)``: a part-candle
+    always has less volume and would read as declining.
+
+    Parameters
+    ----------
+    closed : Candles
+        float64[M, >= 20] closed candles, NaN where unknown.
+    observed : Candles
+        float64[M] what has been traded so far in the forming candle, NaN where nothing has.
+    price : float64[M]
+        Newest price, NaN where none is newer than `observed`.
+    elapsed : float64[M]
+        Share of the candle that `observed` covers, 0..1.
+    """
+    previous = closed.close[..., -1]
+    opened = np.where(np.isnan(observed.open), previous, observed.open)
+    close = np.where(np.isnan(price), np.where(np.isnan(observed.close), previous, observed.close), price)
+    high = np.fmax(np.fmax(observed.high, opened), close)
+    low = np.fmin(np.fmin(observed.low, opened), close)
+    recent = closed.volume[..., -20:]
+    known = ~np.isnan(recent)
+    typical = np.where(known, recent, 0.0).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
+    seen = np.where(np.isnan(observed.volume), 0.0, observed.volume)
+    return Candles(opened, high, low, close, seen + (1.0 - elapsed) * typical)

@@ -1,0 +1,81 @@
+"""A start order: what to scan, where, and how, checked before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from scanner.config import StreamConfig
+from scanner.errors import InvalidInput
+from scanner.markets import EXCHANGE, parse_symbol
+
+MOST_SYMBOLS = 5000
+MOST_EXCHANGES = 10
+SPOT_SIMULATED, FUTURES_SIMULATED = "simulated", "simulatedfutures"
+SPOT_REPLAY, FUTURES_REPLAY = "replay", "replayfutures"
+REPLAYS = (SPOT_REPLAY, FUTURES_REPLAY)
+EMBEDDED = (SPOT_SIMULATED, FUTURES_SIMULATED, *REPLAYS)  # exchanges this package serves itself
+
+
+@dataclass(frozen=True)
+class StartOrder:
+    """Symbols in canonical form, exchange ids and a valid config."""
+
+    symbols: tuple[str, ...]
+    exchanges: tuple[str, ...]
+    config: StreamConfig
+    skipped: Mapping[str, str] = field(default_factory=dict)  # what of the config cannot be scanned, and why
+
+    @classmethod
+    def checked(cls, symbols: object, exchanges: object, config: StreamConfig) -> StartOrder:
+        """An order from values of outside.
+
+        Raises
+        ------
+        InvalidInput
+            A list is empty, no list or too long, or an entry is no symbol or no exchange id.
+        """
+        texts = _texts("symbols", symbols, MOST_SYMBOLS)
+        canonical = [_symbol(text, f"symbols[{i}]") for i, text in enumerate(texts)]
+        ids = _texts("exchanges", exchanges, MOST_EXCHANGES)
+        for i, exchange in enumerate(ids):
+            if not EXCHANGE.fullmatch(exchange):
+                raise InvalidInput(f"exchanges[{i}]", exchange, "is not an exchange id such as 'binance'")
+        if any(e in EMBEDDED for e in ids) and not all(e in EMBEDDED for e in ids):
+            raise InvalidInput("exchanges", ids, "mixes simulated and real exchanges; breadth would mix them too")
+        return cls(tuple(dict.fromkeys(canonical)), tuple(dict.fromkeys(ids)), config)
+
+
+def limited_to(order: StartOrder, timeframes: Sequence[str], source: str) -> StartOrder:
+    """The order without the styles whose timeframe `source` cannot serve; what was left out is noted.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing is left.
+    """
+    styles = order.config.styles
+    left = {style: timeframe for style, timeframe in styles.items() if timeframe in timeframes}
+    if not left:
+        raise InvalidInput("timeframes", styles, f"holds none that {source} can serve: {', '.join(timeframes)}")
+    skipped = {
+        f"{style} {timeframe}": f"{source} cannot serve it" for style, timeframe in styles.items() if style not in left
+    }
+    return replace(order, config=replace(order.config, timeframes=left), skipped=skipped)
+
+
+def _symbol(text: str, field: str) -> str:
+    wanted = parse_symbol(text, field)
+    if wanted.exchange is not None or wanted.symbol is None:
+        raise InvalidInput(field, text, "names an exchange; put that into exchanges")
+    return wanted.symbol
+
+
+def _texts(field: str, values: object, most: int) -> Sequence[str]:
+    expected = f"is not a list of 1 to {most} texts"
+    if isinstance(values, str) or not isinstance(values, Sequence) or not 1 <= len(values) <= most:
+        raise InvalidInput(field, values, expected)
+    for i, value in enumerate(values):
+        if not isinstance(value, str):
+            raise InvalidInput(f"{field}[{i}]", value, "is not a text")
+    return values

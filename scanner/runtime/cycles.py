@@ -1,0 +1,219 @@
+"""What each of the four streams does in one run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+
+from scanner.clock import Clock
+from scanner.config import StreamConfig
+from scanner.core.breadth import market_breadth
+from scanner.core.candles import Bool
+from scanner.core.volatility import volatility_regime
+from scanner.gateway.gateway import CandleRequest, CandleSweep, Gateway
+from scanner.records import iso
+from scanner.runtime.batches import Context, SignalBatch
+from scanner.runtime.book import Book
+from scanner.runtime.recorder import Recorder
+from scanner.runtime.state import Key, Snapshot, State, newest_places
+from scanner.runtime.ticks import TickTable
+from scanner.timeframes import HOUR_MS, length_ms
+
+log = logging.getLogger(__name__)
+
+ACTIVE_SCORE = 60.0  # a newest signal above this counts as active
+FIRST_WAIT_S = 20.0  # how long a first cycle waits for an exchange to come up
+
+
+class Books:
+    """The books by exchange; one thread adds and changes them, any thread may read the mapping."""
+
+    def __init__(self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool]) -> None:
+        self._config, self._started_ms, self._simulated = config, started_ms, simulated
+        self.by_exchange: Mapping[str, Book] = MappingProxyType({})
+
+    def open(self, gateway: Gateway) -> None:
+        """Open a book for every exchange that has come up since."""
+        fresh = {
+            exchange: Book(
+                exchange, markets, self._config, self._started_ms, simulated=self._simulated.get(exchange, False)
+            )
+            for exchange, markets in gateway.markets().items()
+            if markets and exchange not in self.by_exchange
+        }
+        if fresh:
+            self.by_exchange = MappingProxyType({**self.by_exchange, **fresh})
+
+
+class PriceCycle:
+    """Every 5 s: the newest price of every market, in bulk."""
+
+    def __init__(self, gateway: Gateway, state: State, config: StreamConfig, deadline_s: float) -> None:
+        self._gateway, self._state, self._keep = gateway, state, config.max_ticks_buffer
+        self._deadline_s = deadline_s
+
+    def __call__(self) -> None:
+        markets = self._gateway.markets()
+        for answer in self._gateway.prices(self._deadline_s):
+            table = self._state.current().ticks.get(answer.exchange)
+            if table is None:
+                table = TickTable.empty(markets.get(answer.exchange, answer.markets))
+            columns = (answer.price, answer.quote_volume, answer.bid, answer.ask)
+            self._state.publish_ticks(
+                answer.exchange, table.with_sweep(answer.at_ms, answer.markets, columns, self._keep)
+            )
+
+
+class SignalCycle:
+    """Every 30 s: candles in, signals out; each exchange as soon as its candles are there."""
+
+    def __init__(
+        self, gateway: Gateway, books: Books, state: State, recorder: Recorder, clock: Clock, deadline_s: float
+    ) -> None:
+        self._gateway, self._books, self._state = gateway, books, state
+        self._recorder, self._clock, self._deadline_s = recorder, clock, deadline_s
+        self._waited = False
+        self.settled_ms = 0  # market time at which the last cycle began in which nothing stayed open
+
+    def __call__(self) -> None:
+        if not self._waited:
+            self._gateway.wait_ready(FIRST_WAIT_S)
+            self._waited = True
+        self._books.open(self._gateway)
+        began_ms, open_ends = self._clock.now_ms(), 0
+        for sweep in self._gateway.candles(self._wanted(), self._deadline_s):
+            self._advance(self._books.by_exchange[sweep.exchange], sweep)
+            open_ends += len(sweep.deferred) + len(sweep.failed)
+        if self._books.by_exchange and not open_ends:
+            self.settled_ms = began_ms
+
+    def _wanted(self) -> list[CandleRequest]:
+        now_ms = self._clock.now_ms()
+        return [request for book in self._books.by_exchange.values() for request in book.wanted(now_ms)]
+
+    def _advance(self, book: Book, sweep: CandleSweep) -> None:
+        """Bring one exchange up to now: merge, score, keep, publish."""
+        now_ms = self._clock.now_ms()
+        context = self._state.current().context
+        book.take(sweep.answers, now_ms)
+        book.score_history()
+        finals = book.finals(now_ms, context)
+        lives = book.live(now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
+        kept = self._recorder.keep([*finals, *lives], len(book.markets), now_ms)
+        self._recorder.keep_candles(book.newly_closed())
+        buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())
+        self._state.publish_signals(newest_of(self._state.current(), finals, lives), kept, buffers)
+
+    def _newest_prices(self, book: Book) -> tuple[Any, Any]:
+        table = self._state.current().ticks.get(book.exchange)
+        return (table or TickTable.empty(book.markets)).newest()
+
+
+def _just_final(finals: list[SignalBatch], markets: int) -> dict[str, Bool]:
+    """Per timeframe, which markets got a final signal in this cycle."""
+    found: dict[str, Bool] = {}
+    for batch in finals:
+        found.setdefault(batch.timeframe, np.zeros(markets, dtype=bool))[batch.rows] = True
+    return found
+
+
+def newest_of(
+    snapshot: Snapshot, finals: list[SignalBatch], lives: list[SignalBatch]
+) -> dict[Key, tuple[SignalBatch, ...]]:
+    """The newest signal of every market; one that got none in this cycle keeps what it had."""
+    newest: dict[Key, dict[Any, tuple[SignalBatch, int]]] = {}
+    for batch in [*lives, *finals]:
+        key = (batch.exchange, batch.timeframe)
+        if key not in newest:
+            newest[key] = {}
+            _lay(newest[key], snapshot.newest.get(key, ()))
+        _lay(newest[key], (batch,))
+    return {key: _regrouped(places) for key, places in newest.items()}
+
+
+def _lay(places: dict[Any, tuple[SignalBatch, int]], batches: tuple[SignalBatch, ...]) -> None:
+    for batch in batches:
+        places.update({market: (batch, i) for i, market in enumerate(batch.markets)})
+
+
+def _regrouped(places: Mapping[Any, tuple[SignalBatch, int]]) -> tuple[SignalBatch, ...]:
+    chosen: dict[int, list[int]] = {}
+    batches: dict[int, SignalBatch] = {}
+    for batch, i in places.values():
+        chosen.setdefault(id(batch), []).append(i)
+        batches[id(batch)] = batch
+    return tuple(
+        batch if len(chosen[key]) == len(batch) else batch.take(np.array(chosen[key])) for key, batch in batches.items()
+    )
+
+
+class MarketStateCycle:
+    """Every 60 s: breadth over the ticks, volatility regime over the candles, how many signals are active."""
+
+    def __init__(self, books: Books, state: State, config: StreamConfig, clock: Clock) -> None:
+        self._books, self._state, self._clock = books, state, clock
+        self._candles_per_hour = max(HOUR_MS // length_ms(config.base_timeframe), 6)
+
+    def __call__(self) -> None:
+        snapshot = self._state.current()
+        breadth = market_breadth([table.price for table in snapshot.ticks.values()])
+        regime = self._regime()
+        state = {
+            "timestamp": iso(self._clock.now_ms()),
+            "breadth": {
+                "advancing": breadth.advancing,
+                "declining": breadth.declining,
+                "breadth_ratio": breadth.breadth_ratio,
+                "market_bias": breadth.market_bias,
+            },
+            "volatility_regime": regime,
+            "active_signals": active_signals(snapshot),
+        }
+        self._state.publish(market_state=MappingProxyType(state), context=Context(breadth.breadth_ratio, regime))
+
+    def _regime(self) -> str:
+        closes = [book.closed_base() for book in self._books.by_exchange.values()]
+        if not closes:
+            return "unknown"
+        shortest = min(close.shape[1] for close in closes)
+        together = np.concatenate([close[:, -shortest:] for close in closes])
+        return volatility_regime(together, self._candles_per_hour).regime
+
+
+def active_signals(snapshot: Snapshot) -> int:
+    """How many newest signals score above 60."""
+    return sum(int((batch.score > ACTIVE_SCORE).sum()) for batches in snapshot.newest.values() for batch in batches)
+
+
+class FullScan(Protocol):
+    """The seam of the 90 s stream: ranks what is already held; asks for nothing."""
+
+    def __call__(self, snapshot: Snapshot) -> list[dict[str, Any]]: ...
+
+
+def rank_panel(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Every newest signal, best score first."""
+    places = sorted(newest_places(snapshot), key=lambda place: -float(place[0].score[place[1]]))
+    return [batch.record(i) for batch, i in places]
+
+
+class FullScanCycle:
+    """Every 90 s: the comprehensive ranking."""
+
+    TOP = 10
+
+    def __init__(self, state: State, clock: Clock, scan: FullScan = rank_panel) -> None:
+        self._state, self._clock, self._scan = state, clock, scan
+
+    def __call__(self) -> None:
+        rows = self._scan(self._state.current())
+        result = {
+            "timestamp": iso(self._clock.now_ms()),
+            "total_signals": len(rows),
+            "top_opportunities": rows[: self.TOP],
+        }
+        self._state.publish(full_scan=MappingProxyType(result))

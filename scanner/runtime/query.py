@@ -1,0 +1,55 @@
+"""Choosing among newest signal records: what a request's filters mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scanner.errors import InvalidInput
+from scanner.markets import Market, parse_symbol
+from scanner.runtime.batches import Record
+from scanner.timeframes import LENGTH_MS
+
+
+@dataclass(frozen=True)
+class SignalQuery:
+    """Filters of the newest signals; None lets everything through."""
+
+    symbol: str | None = None
+    timeframe: str | None = None  # a timeframe or a style
+    min_score: float = 0.0
+    limit: int = 50
+
+
+def select_records(records: Sequence[Record], query: SignalQuery, styles: Mapping[str, str]) -> list[Record]:
+    """The records that pass, best score first, then newest; at most `limit`.
+
+    Raises
+    ------
+    InvalidInput
+        The symbol or the timeframe is none.
+    """
+    chosen = [record for record in records if (record["combined_score"] or 0.0) >= query.min_score]
+    if query.symbol is not None:
+        wanted = parse_symbol(query.symbol, allow_base=True)
+        chosen = [record for record in chosen if wanted.matches(Market(record["exchange"], record["symbol"]))]
+    if query.timeframe is not None:
+        timeframe = styles.get(query.timeframe, query.timeframe)
+        if timeframe not in LENGTH_MS:
+            known = ", ".join([*styles, *dict.fromkeys([*styles.values(), *LENGTH_MS])])
+            raise InvalidInput("timeframe", query.timeframe, f"is not one of {known}")
+        chosen = [record for record in chosen if record["timeframe"] == timeframe]
+    chosen.sort(key=lambda record: (record["combined_score"] or 0.0, record["timestamp"]), reverse=True)
+    return chosen[: query.limit]
+
+
+def newest_by_style(records: Sequence[Record], exchanges: Sequence[str]) -> dict[str, Record]:
+    """The newest record per style, from the first of `exchanges` that has any (or else any exchange)."""
+    rank = {exchange: i for i, exchange in enumerate(exchanges)}
+    sources = sorted({record["exchange"] for record in records}, key=lambda e: (rank.get(e, len(rank)), e))
+    if not sources:
+        return {}
+    mine = [record for record in records if record["exchange"] == sources[0]]
+    mine.sort(key=lambda record: record["timestamp"])
+    newest = {record["style"]: record for record in mine}
+    return dict(sorted(newest.items(), key=lambda item: LENGTH_MS[item[1]["timeframe"]]))

@@ -1,0 +1,140 @@
+"""What is remembered of the signals made, and how it reaches the store.
+
+Final signals are always kept. A live one is kept, by default, when its type changes or its score moves; a cluster
+finding when it differs from the last one kept. A store that cannot write never stops the scan: the reason is shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scanner.config import StreamConfig
+from scanner.core.candles import Bool
+from scanner.errors import StoreFailure
+from scanner.markets import Market
+from scanner.records import SIGNAL_TYPES
+from scanner.runtime.batches import SignalBatch, cluster_signature
+from scanner.runtime.book import ClosedCandles
+from scanner.store.store import TrainingStore
+from scanner.timeframes import length_ms
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_DELAYS = 10_000
+MOVED = 5.0  # points of score that make a live signal worth keeping
+
+
+class Kept:
+    """Per market of one exchange and timeframe: what was last kept."""
+
+    def __init__(self, markets: int) -> None:
+        self.signal_type = np.full(markets, -1, dtype=np.int64)
+        self.score = np.full(markets, np.nan)
+        self.clusters = np.zeros((markets, 4), dtype=np.int64)
+
+    def changed(self, batch: SignalBatch) -> Bool:
+        """bool[n]: the type differs from the last kept one, or the score has moved."""
+        moved = ~(np.abs(batch.score - self.score[batch.rows]) < MOVED)
+        changed: Bool = moved | (batch.analysis.signal_type != self.signal_type[batch.rows])
+        return changed
+
+    def remember(self, batch: SignalBatch) -> None:
+        self.signal_type[batch.rows] = batch.analysis.signal_type
+        self.score[batch.rows] = batch.score
+
+    def new_clusters(self, batch: SignalBatch) -> Bool:
+        """bool[n]: markets with a cluster finding not yet kept, or kept always because the candle is final."""
+        signature = cluster_signature(batch)
+        new: Bool = (signature[:, 0] > 0) & ((signature != self.clusters[batch.rows]).any(axis=1) | batch.closed)
+        self.clusters[batch.rows] = signature
+        return new
+
+
+@dataclass
+class Tally:
+    """What a run has made so far, for its summary."""
+
+    finals: Counter[tuple[str, str]] = field(default_factory=Counter)  # (timeframe, signal type)
+    lives: Counter[tuple[str, str]] = field(default_factory=Counter)
+    clusters: Counter[str] = field(default_factory=Counter)  # timeframe
+    delay_s: list[float] = field(default_factory=list)  # market seconds from a candle's close to its final signals
+
+    def count(self, batch: SignalBatch) -> None:
+        counter = self.finals if batch.closed else self.lives
+        for index, times in zip(*np.unique(batch.analysis.signal_type, return_counts=True), strict=True):
+            counter[batch.timeframe, SIGNAL_TYPES[int(index)]] += int(times)
+        if batch.closed:
+            closed_ms = int(batch.candle_time[0]) + length_ms(batch.timeframe)
+            self.delay_s.append((batch.at_ms - closed_ms) / 1000)
+            del self.delay_s[:-REMEMBERED_DELAYS]
+
+
+class Recorder:
+    """Chooses what is kept and hands it to the store."""
+
+    def __init__(self, store: TrainingStore, config: StreamConfig) -> None:
+        self._store, self._config = store, config
+        self._kept: dict[tuple[str, str], Kept] = {}
+        self.failure: str | None = None
+        self.tally = Tally()
+
+    def keep(self, batches: Sequence[SignalBatch], markets: int, at_ms: int) -> list[SignalBatch]:
+        """Store what is worth keeping of one cycle of one exchange with `markets` rows; returns those signals."""
+        kept: list[SignalBatch] = []
+        signals: dict[Market, list[dict[str, Any]]] = {}
+        clusters: dict[Market, list[Any]] = {}
+        for batch in batches:
+            memory = self._kept.setdefault((batch.exchange, batch.timeframe), Kept(markets))
+            chosen = np.flatnonzero(self._worth_keeping(batch, memory))
+            if len(chosen):
+                part = batch.take(chosen)
+                memory.remember(part)
+                self.tally.count(part)
+                kept.append(part)
+                for i, market in enumerate(part.markets):
+                    signals.setdefault(market, []).append(part.record(i))
+            for i in np.flatnonzero(memory.new_clusters(batch)):
+                self.tally.clusters[batch.timeframe] += 1
+                clusters.setdefault(batch.markets[i], []).append(batch.cluster(int(i)))
+        self._attempt(lambda: self._store.append_signals(signals, at_ms), bool(signals))
+        self._attempt(lambda: self._store.append_clusters(clusters, at_ms), bool(clusters))
+        return kept
+
+    def keep_candles(self, closed: Iterable[ClosedCandles]) -> None:
+        """Store candles that have become final."""
+        for part in closed:
+            market, timeframe, columns = part.market, part.timeframe, part.candles.columns()
+            try:
+                self._store.append_candles(market, timeframe, part.open_time, *columns)
+            except StoreFailure as error:
+                self._failed(error)
+
+    def _worth_keeping(self, batch: SignalBatch, memory: Kept) -> Bool:
+        if batch.closed or self._config.live_record == "all":
+            return np.ones(len(batch), dtype=bool)
+        if self._config.live_record == "none":
+            return np.zeros(len(batch), dtype=bool)
+        return memory.changed(batch)
+
+    def _attempt(self, write: Any, needed: bool) -> None:
+        if not needed:
+            return
+        try:
+            write()
+        except StoreFailure as error:
+            self._failed(error)
+        else:
+            if self.failure is not None:
+                log.info("training data are being written again")
+            self.failure = None
+
+    def _failed(self, error: StoreFailure) -> None:
+        if self.failure is None:
+            log.error("training data are not being kept: %s", error)
+        self.failure = str(error)

@@ -1,0 +1,117 @@
+"""One run of the scanner: from a start to its stop, owning everything it opened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from scanner.gateway.gateway import Gateway
+from scanner.order import StartOrder
+from scanner.runtime.cycles import (
+    Books,
+    FullScan,
+    FullScanCycle,
+    MarketStateCycle,
+    PriceCycle,
+    SignalCycle,
+)
+from scanner.runtime.recorder import Recorder
+from scanner.runtime.state import State
+from scanner.runtime.streams import Streams
+from scanner.runtime.venue import Venue
+from scanner.store.store import TrainingStore
+
+log = logging.getLogger(__name__)
+
+STOP_S = 4.5  # everything of a run has ended within this
+
+
+class Run:
+    """Gateway, streams and books of one start; `stop` ends them all, and its state stays readable."""
+
+    def __init__(self, order: StartOrder, venue: Venue, store: TrainingStore, full_scan: FullScan) -> None:
+        self.order, self.venue, self.store = order, venue, store
+        self.started_at = datetime.now(UTC)
+        config, clock = order.config, venue.clock
+        self.state = State(config.max_signals_per_market)
+        self.books = Books(config, clock.now_ms(), venue.simulated)
+        self.recorder = Recorder(store, config)
+        self.gateway = Gateway(
+            venue.specs,
+            order.symbols,
+            clock,
+            timeframes=tuple(config.styles.values()),
+            weight_share=config.weight_share,
+        )
+        intervals = {
+            "prices": config.price_update_interval,
+            "signals": config.signal_generation_interval,
+            "market_state": config.market_state_interval,
+            "full_scan": config.scan_interval,
+        }
+        cadence = {name: seconds / clock.speed for name, seconds in intervals.items()}
+        self._signals = SignalCycle(
+            self.gateway, self.books, self.state, self.recorder, clock, _deadline_s(cadence["signals"])
+        )
+        jobs = {
+            "prices": PriceCycle(self.gateway, self.state, config, _deadline_s(cadence["prices"])),
+            "signals": self._signals,
+            "market_state": MarketStateCycle(self.books, self.state, config, clock),
+            "full_scan": FullScanCycle(self.state, clock, full_scan),
+        }
+        self.streams = Streams({name: (cadence[name], job) for name, job in jobs.items()})
+
+    def start(self) -> None:
+        self.gateway.start()
+        self.streams.start()
+
+    def stop(self) -> None:
+        """End everything within `STOP_S`; waits of the streams end because the gateway has gone."""
+        ends = time.monotonic() + STOP_S
+        self.streams.pause()
+        self.gateway.stop(deadline_s=STOP_S / 2)
+        self.streams.stop(max(ends - time.monotonic(), 0.5))
+        self.venue.close()
+        self.store.close()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a recording has been scanned to its last candle."""
+        end_ms = self.venue.end_ms
+        return end_ms is not None and self._signals.settled_ms >= end_ms + self.order.config.finality_grace_s * 1000
+
+    def status(self) -> dict[str, Any]:
+        """Everything `status` says of this run besides whether it is running."""
+        snapshot = self.state.current()
+        return {
+            "market_state": dict(snapshot.market_state),
+            "buffer_stats": {
+                "ticks": sum(len(table.markets) for table in snapshot.ticks.values()),
+                "candles": snapshot.candle_buffers,
+                "signals": self.state.signal_count(),
+            },
+            "exchanges": {id_: _exchange_status(state) for id_, state in self.gateway.states().items()},
+            "streams": self.streams.figures(),
+            "skipped": {**self.order.skipped, **self.gateway.skipped()},
+            "started_at": self.started_at.isoformat(),
+            "config": self.order.config.as_dict(),
+            "store": {**self.store.health(), "failure": self.recorder.failure},
+            "simulated": any(self.venue.simulated.values()),
+            "notes": list(self.venue.notes),
+        }
+
+
+def _exchange_status(state: Any) -> dict[str, Any]:
+    return {
+        "state": state.state,
+        "cause": state.cause,
+        "markets": state.markets,
+        "last_data": datetime.fromtimestamp(state.last_data_ms / 1000, UTC).isoformat() if state.last_data_ms else None,
+    }
+
+
+def _deadline_s(cadence_s: float) -> float:
+    """How long a stream waits for answers: most of its interval, and never so short that nothing can land."""
+    return max(0.8 * cadence_s, 3.0)

@@ -1,0 +1,257 @@
+"""The scanner as one object: start, stop and everything that can be asked of it.
+
+One instance serves a process. Reads never wait for a scan and go on after a stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scanner.config import StreamConfig
+from scanner.core.confluence import confluence
+from scanner.errors import NotRunning
+from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
+from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
+from scanner.records import MarketTick
+from scanner.runtime.batches import Record
+from scanner.runtime.cycles import FullScan, rank_panel
+from scanner.runtime.query import SignalQuery, newest_by_style, select_records
+from scanner.runtime.run import Run
+from scanner.runtime.state import newest_places
+from scanner.runtime.venue import load_recording, open_venue, replay_exchanges
+from scanner.settings import Settings
+from scanner.simulated import Recording
+from scanner.store.store import TrainingStore
+from scanner.timeframes import LENGTH_MS
+
+log = logging.getLogger(__name__)
+
+
+class ScannerService:
+    """Starts and stops runs, at most one at a time, and answers from the current or the last one.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where files go and what is scanned when a start names nothing.
+    full_scan : FullScan
+        What the 90 s stream does.
+    """
+
+    def __init__(self, settings: Settings | None = None, full_scan: FullScan = rank_panel) -> None:
+        self.settings = settings or Settings()
+        self.full_scan = full_scan
+        self._lock = threading.Lock()  # held while a run starts or stops, never while one scans
+        self._run: Run | None = None
+        self._running = False
+        self._recording: Recording | None = None
+        self._reader = TrainingStore(self.settings.data_dir)  # reads only; each run opens the folder for writing
+
+    # --- start and stop --------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        return self._running
+
+    @property
+    def run(self) -> Run | None:
+        """The current run, or the last one after a stop."""
+        return self._run
+
+    def order(self, symbols: object = None, exchanges: object = None, config: StreamConfig | None = None) -> StartOrder:
+        """A checked start order; None stands for the defaults. Raises InvalidInput."""
+        config = config or StreamConfig()
+        ids = self._default_exchanges() if exchanges is None else exchanges
+        texts = self._default_symbols(ids) if symbols is None else symbols
+        order = StartOrder.checked(texts, ids, config)
+        recording = self.recording()
+        if recording is None or not any(exchange in REPLAYS for exchange in order.exchanges):
+            return order
+        return limited_to(order, recording.timeframes_servable, f"a recording of {recording.resolution} candles")
+
+    def start(self, order: StartOrder) -> Run | None:
+        """Start scanning; answers at once. None when a scan is already running.
+
+        Raises
+        ------
+        InvalidInput
+            An exchange is unknown; nothing has been started.
+        FolderInUse
+            Another process owns the data folder; nothing has been started.
+        """
+        with self._lock:
+            if self._running:
+                return None
+            venue = open_venue(order.exchanges, self.settings, self._recording)
+            store = TrainingStore(self.settings.data_dir)
+            try:
+                store.open()
+                run = Run(order, venue, store, self.full_scan)
+            except BaseException:
+                venue.close()
+                store.close()
+                raise
+            run.start()
+            self._run, self._running = run, True
+        log.info(
+            "scanning %d symbols on %s, timeframes %s",
+            len(order.symbols),
+            ", ".join(order.exchanges),
+            ", ".join(order.config.styles.values()),
+        )
+        return run
+
+    def stop(self) -> bool:
+        """Stop scanning and wait until it has ended; False when nothing was running."""
+        with self._lock:
+            if not self._running or self._run is None:
+                return False
+            began = time.monotonic()
+            self._run.stop()
+            self._running = False
+        log.info("stopped after %.2f s", time.monotonic() - began)
+        return True
+
+    def recording(self) -> Recording | None:
+        """The recording that a replay scans, loaded once."""
+        if self._recording is None:
+            self._recording = load_recording(self.settings)
+        return self._recording
+
+    def _default_exchanges(self) -> Sequence[str]:
+        recording = self.recording()
+        if recording is not None:
+            return replay_exchanges(recording)
+        return (SPOT_SIMULATED,) if self.settings.simulated else DEFAULT_EXCHANGES
+
+    def _default_symbols(self, exchanges: object) -> Sequence[str]:
+        recording = self.recording()
+        return tuple(recording.symbols) if recording is not None else DEFAULT_SYMBOLS
+
+    # --- reads -----------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        if self._run is None:
+            return {"running": False, "message": "The scanner has not been started."}
+        return {"running": self._running, **self._run.status()}
+
+    def signals(self, query: SignalQuery) -> list[Record]:
+        """The newest signal of every market and timeframe that `query` selects, best score first.
+
+        Raises
+        ------
+        NotRunning
+            Nothing was ever scanned here and nothing is on disk.
+        """
+        return select_records(self._newest_records(), query, self._styles())
+
+    def confluence(self, symbol: str, min_score: float = 60.0) -> Record:
+        """How the timeframes of one symbol agree.
+
+        A bare symbol is answered from the first requested exchange that has signals for it.
+
+        Raises
+        ------
+        InvalidInput, NotRunning
+        """
+        wanted = parse_symbol(symbol)
+        return _confluence_record(symbol, wanted, self._newest_records(), self._exchange_order(), min_score)
+
+    def market_state(self) -> dict[str, Any]:
+        """Breadth, volatility regime and active signals; empty before the first evaluation. Raises NotRunning."""
+        if self._run is None:
+            self._require_data()
+            return {}
+        return dict(self._run.state.current().market_state)
+
+    def dataset(self, symbol: str, days: int = 30) -> dict[str, Any]:
+        """Everything kept of one symbol in the last `days` days: signals, OHLCV per timeframe, clustering.
+
+        Raises
+        ------
+        InvalidInput, NothingStored
+        """
+        wanted = parse_symbol(symbol)
+        run = self._run
+        store = run.store if run is not None and self._running else self._reader
+        now_ms = run.venue.clock.now_ms() if run is not None else time.time_ns() // 1_000_000
+        timeframes = tuple(run.order.config.styles.values()) if run is not None else tuple(LENGTH_MS)
+        return store.dataset(wanted, days, timeframes, now_ms)
+
+    def full_scan_results(self) -> dict[str, Any] | None:
+        scan = self._run.state.current().full_scan if self._run is not None else None
+        return dict(scan) if scan is not None else None
+
+    def tick_buffers(self) -> dict[str, deque[MarketTick]]:
+        """Kept ticks by market, ``binance:BTC/USDT``."""
+        if self._run is None:
+            return {}
+        tables = self._run.state.current().ticks.values()
+        return {str(market): table.buffer(row) for table in tables for row, market in enumerate(table.markets)}
+
+    def candle_buffers(self) -> dict[tuple[str, str], deque[list[float]]]:
+        """Kept candles as [open time ms, open, high, low, close, volume] by (market, timeframe)."""
+        if self._run is None:
+            return {}
+        return {
+            (str(market), timeframe): _candle_rows(book.candles_of(market, timeframe))
+            for book in self._run.books.by_exchange.values()
+            for market in book.markets
+            for timeframe in book.timeframes
+        }
+
+    def signal_history(self) -> dict[str, deque[Record]]:
+        """Kept signals by ``binance:BTC/USDT:5m``."""
+        return self._run.state.history() if self._run is not None else {}
+
+    def _newest_records(self) -> list[Record]:
+        if self._run is not None:
+            return [batch.record(i) for batch, i in newest_places(self._run.state.current())]
+        self._require_data()
+        return self._reader.newest_signals()
+
+    def _require_data(self) -> None:
+        if not self._reader.has_anything():
+            raise NotRunning("The scanner has not been started and nothing is stored; POST a start first.")
+
+    def _styles(self) -> Mapping[str, str]:
+        return self._run.order.config.styles if self._run is not None else StreamConfig().styles
+
+    def _exchange_order(self) -> Sequence[str]:
+        return self._run.order.exchanges if self._run is not None else DEFAULT_EXCHANGES
+
+
+def _candle_rows(kept: tuple[Any, Any]) -> deque[list[float]]:
+    open_time, candles = kept
+    return deque(np.column_stack([open_time, *candles.columns()]).tolist())
+
+
+def _confluence_record(
+    symbol: str, wanted: Wanted, records: list[Record], exchanges: Sequence[str], min_score: float
+) -> Record:
+    """The answer for one symbol, with the full set of keys even when there is nothing."""
+    mine = [record for record in records if wanted.matches(Market(record["exchange"], record["symbol"]))]
+    details = newest_by_style(mine, exchanges)
+    scores = [record["combined_score"] or 0.0 for record in details.values()]
+    result = confluence(scores, [record["signal_type"] for record in details.values()], min_score)
+    first = next(iter(details.values()), None)
+    answer: Record = {
+        "symbol": first["symbol"] if first else wanted.symbol,
+        "exchange": first["exchange"] if first else wanted.exchange,
+        "confluence": result.confluence,
+        "timeframes_analyzed": result.timeframes_analyzed,
+        "average_score": result.average_score,
+        "bullish_timeframes": result.bullish_timeframes,
+        "bearish_timeframes": result.bearish_timeframes,
+        "dominant_bias": result.dominant_bias,
+        "timeframe_details": details,
+        "recommendation": result.recommendation,
+    }
+    return answer if details else {**answer, "message": "No signals found"}

@@ -1,0 +1,84 @@
+"""What readers see: one immutable snapshot, swapped under a lock; readers never wait for a scan."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from scanner.markets import Market
+from scanner.runtime.batches import Context, Record, SignalBatch
+from scanner.runtime.ticks import TickTable
+
+Key = tuple[str, str]  # exchange, timeframe
+Place = tuple[SignalBatch, int]  # a signal that nobody has asked for yet: its batch and its row
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything the API answers from; nothing in it changes once published."""
+
+    ticks: Mapping[str, TickTable] = field(default_factory=lambda: MappingProxyType({}))
+    newest: Mapping[Key, tuple[SignalBatch, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    market_state: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    context: Context = field(default_factory=Context)
+    full_scan: Mapping[str, Any] | None = None
+    candle_buffers: int = 0
+
+
+class State:
+    """The current snapshot, and the signals kept in memory."""
+
+    def __init__(self, signals_per_market: int) -> None:
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot()
+        self._history: dict[tuple[Market, str], deque[Place]] = {}
+        self._keep = signals_per_market
+
+    def current(self) -> Snapshot:
+        return self._snapshot
+
+    def publish(self, **changes: Any) -> None:
+        with self._lock:
+            self._snapshot = replace(self._snapshot, **changes)
+
+    def publish_ticks(self, exchange: str, table: TickTable) -> None:
+        with self._lock:
+            ticks = MappingProxyType({**self._snapshot.ticks, exchange: table})
+            self._snapshot = replace(self._snapshot, ticks=ticks)
+
+    def publish_signals(
+        self, newest: Mapping[Key, tuple[SignalBatch, ...]], kept: Iterable[SignalBatch], candle_buffers: int
+    ) -> None:
+        """Swap in the newest signals of some exchanges and add what is to be remembered."""
+        with self._lock:
+            for batch in kept:
+                for i, market in enumerate(batch.markets):
+                    places = self._history.setdefault((market, batch.timeframe), deque(maxlen=self._keep))
+                    places.append((batch, i))
+            merged = MappingProxyType({**self._snapshot.newest, **newest})
+            self._snapshot = replace(self._snapshot, newest=merged, candle_buffers=candle_buffers)
+
+    def signal_count(self) -> int:
+        with self._lock:
+            return sum(len(places) for places in self._history.values())
+
+    def history(self) -> dict[str, deque[Record]]:
+        """Every remembered signal as records, keyed ``binance:BTC/USDT:5m``."""
+        with self._lock:
+            copies = {key: list(places) for key, places in self._history.items()}
+        return {
+            f"{market}:{timeframe}": deque((batch.record(i) for batch, i in places), maxlen=self._keep)
+            for (market, timeframe), places in copies.items()
+        }
+
+
+def newest_places(snapshot: Snapshot) -> Iterator[Place]:
+    """The newest signal of every market and timeframe."""
+    for batches in snapshot.newest.values():
+        for batch in batches:
+            for i in range(len(batch)):
+                yield batch, i

@@ -1,0 +1,80 @@
+"""The newest prices of one exchange, as aligned columns."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanner.core.candles import Float, Int
+from scanner.markets import Market
+from scanner.records import MarketTick, utc
+
+
+@dataclass(frozen=True)
+class TickTable:
+    """Ticks of one exchange: [M, N], oldest first, the newest sweep in the last column; never changed once made.
+
+    `time_ms` is int64[N]; `price`, `quote_volume`, `bid`, `ask` are float64[M, N], NaN where a sweep had no usable
+    value for a market.
+    """
+
+    markets: tuple[Market, ...]
+    time_ms: Int
+    price: Float
+    quote_volume: Float
+    bid: Float
+    ask: Float
+
+    @classmethod
+    def empty(cls, markets: tuple[Market, ...]) -> TickTable:
+        columns = [np.empty((len(markets), 0)) for _ in range(4)]
+        return cls(markets, np.empty(0, dtype=np.int64), *columns)
+
+    def with_sweep(
+        self, at_ms: int, markets: tuple[Market, ...], columns: tuple[Float, Float, Float, Float], keep: int
+    ) -> TickTable:
+        """A new table with one more sweep, at most `keep` of them.
+
+        `columns` are price, quote volume, bid and ask of `markets`, which may be any of the table's, in any order.
+        """
+        row_of = {market: row for row, market in enumerate(self.markets)}
+        rows = np.array([row_of[market] for market in markets], dtype=np.int64)
+        grown = [
+            np.concatenate([old[:, -(keep - 1) :], _scattered(len(self.markets), rows, new)[:, None]], axis=1)
+            for old, new in zip((self.price, self.quote_volume, self.bid, self.ask), columns, strict=True)
+        ]
+        times = np.append(self.time_ms[-(keep - 1) :], np.int64(at_ms))
+        return TickTable(self.markets, times, *grown)
+
+    def newest(self) -> tuple[Float, Int]:
+        """Each market's newest usable price, NaN where there is none, and its time in ms, 0 where there is none."""
+        known = ~np.isnan(self.price)
+        if not known.shape[1]:
+            return np.full(len(self.markets), np.nan), np.zeros(len(self.markets), dtype=np.int64)
+        column = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+        price = self.price[np.arange(len(column)), column]
+        return price, np.where(known.any(axis=1), self.time_ms[column], 0)
+
+    def buffer(self, row: int) -> deque[MarketTick]:
+        """The ticks of one market as a deque of MarketTick."""
+        usable = np.flatnonzero(~np.isnan(self.price[row]))
+        return deque(self._tick(row, int(column)) for column in usable)
+
+    def _tick(self, row: int, column: int) -> MarketTick:
+        volume, bid, ask = (float(values[row, column]) for values in (self.quote_volume, self.bid, self.ask))
+        return MarketTick(
+            symbol=str(self.markets[row]),
+            timestamp=utc(int(self.time_ms[column])),
+            price=float(self.price[row, column]),
+            volume=0.0 if np.isnan(volume) else volume,
+            bid=None if np.isnan(bid) else bid,
+            ask=None if np.isnan(ask) else ask,
+        )
+
+
+def _scattered(length: int, rows: Int, values: Float) -> Float:
+    column = np.full(length, np.nan)
+    column[rows] = values
+    return column

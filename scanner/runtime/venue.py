@@ -1,0 +1,99 @@
+"""The venue of a run: which exchanges, at which addresses, and whose clock.
+
+Real exchanges run on the wall clock. The embedded ones are loopback servers of this process, started and stopped with
+the run; they and the run share one market clock, which may be fast.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scanner.clock import Clock, ScaledClock, WallClock
+from scanner.errors import InvalidInput
+from scanner.gateway.specs import ExchangeSpec, real_exchange
+from scanner.order import EMBEDDED, FUTURES_REPLAY, FUTURES_SIMULATED, SPOT_REPLAY, SPOT_SIMULATED
+from scanner.settings import Settings
+from scanner.simulated import Recording, SimulatedExchange, binance_urls, generated, kucoinfutures_urls, recorded
+from scanner.timeframes import length_ms
+
+log = logging.getLogger(__name__)
+
+AFTERMATH_MS = 10 * 60_000  # market time goes on this long after the last recorded candle, to let it become final
+WARM_UP = 600  # candles of history a replay starts with, when the recording has that many to spare
+
+
+@dataclass
+class Venue:
+    """Exchanges, clock and, for embedded exchanges, the servers behind them."""
+
+    specs: tuple[ExchangeSpec, ...]
+    clock: Clock
+    servers: list[SimulatedExchange] = field(default_factory=list)
+    end_ms: int | None = None  # where a recording ends
+    notes: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.stop()
+
+    @property
+    def simulated(self) -> dict[str, bool]:
+        return {spec.id: spec.simulated for spec in self.specs}
+
+
+def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recording | None = None) -> Venue:
+    """The venue for these exchange ids; starts the embedded servers that it needs.
+
+    Raises
+    ------
+    InvalidInput
+        An id is unknown, or a replay is asked for and nothing is recorded.
+    """
+    if not any(exchange in EMBEDDED for exchange in exchanges):
+        return Venue(tuple(real_exchange(exchange) for exchange in exchanges), WallClock())
+    if any(exchange in (SPOT_REPLAY, FUTURES_REPLAY) for exchange in exchanges):
+        if recording is None:
+            raise InvalidInput("exchanges", list(exchanges), "asks for a replay; name the recording (SCANNER_REPLAY)")
+        return _replay_venue(exchanges, settings, recording)
+    clock = ScaledClock(WallClock().now_ms(), settings.speed)
+    server = SimulatedExchange(generated(seed=settings.seed), clock)
+    server.start()
+    return Venue(_embedded_specs(exchanges, server.url), clock, [server])
+
+
+def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording) -> Venue:
+    clock = ScaledClock(replay_start_ms(recording), settings.speed, until_ms=recording.end_ms + AFTERMATH_MS)
+    server = SimulatedExchange(recorded(recording), clock)
+    server.start()
+    return Venue(_embedded_specs(exchanges, server.url), clock, [server], recording.end_ms, list(recording.notes))
+
+
+def _embedded_specs(exchanges: Sequence[str], url: str) -> tuple[ExchangeSpec, ...]:
+    protocols = {
+        SPOT_SIMULATED: ("binance", binance_urls(url)),
+        SPOT_REPLAY: ("binance", binance_urls(url)),
+        FUTURES_SIMULATED: ("kucoinfutures", kucoinfutures_urls(url)),
+        FUTURES_REPLAY: ("kucoinfutures", kucoinfutures_urls(url)),
+    }
+    return tuple(ExchangeSpec(exchange, *protocols[exchange], simulated=True) for exchange in exchanges)
+
+
+def replay_start_ms(recording: Recording) -> int:
+    """Where a replay begins: after the warm-up, or a quarter into a recording that is too short for it."""
+    step = length_ms(recording.resolution)
+    warm_up = min(WARM_UP * step, (recording.end_ms - recording.start_ms) // 4)
+    return recording.start_ms + warm_up // step * step
+
+
+def load_recording(settings: Settings) -> Recording | None:
+    """The recording the settings name, None when they name none."""
+    return Recording.load(Path(settings.replay)) if settings.replay else None
+
+
+def replay_exchanges(recording: Recording) -> tuple[str, ...]:
+    """The exchange ids that serve what was recorded: spot symbols and swaps speak different protocols."""
+    swaps = [":" in symbol for symbol in recording.symbols]
+    return tuple(exchange for exchange, used in ((SPOT_REPLAY, not all(swaps)), (FUTURES_REPLAY, any(swaps))) if used)
