@@ -1,0 +1,99 @@
+"""What goes into the gateway and what comes out: plain frozen values, safe to pass between threads.
+
+Market time is int ms since the epoch. Missing numbers are NaN. Volumes are in base currency, quote volumes in quote
+currency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanner.core.candles import Float, Int
+from scanner.errors import ExchangeFailure
+from scanner.markets import Market
+
+
+@dataclass(frozen=True, slots=True)
+class CandleRequest:
+    """Candles wanted: `limit` of them from `since_ms` on; `gap` marks a repair, which goes first."""
+
+    market: Market
+    timeframe: str
+    since_ms: int
+    limit: int
+    gap: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandleAnswer:
+    """Candles of one market, oldest first, each open time once; n may be 0.
+
+    The last one is usually still forming. `began_ms` is the market time at which the fetch began: a candle that had
+    closed well before is final. `dropped` counts rows that no candle can have (nulls, prices <= 0, a time that is no
+    boundary).
+    """
+
+    request: CandleRequest
+    open_time: Int  # [n] ms
+    open: Float  # [n]
+    high: Float  # [n]
+    low: Float  # [n]
+    close: Float  # [n]
+    volume: Float  # [n] base currency
+    began_ms: int
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.open_time)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriceAnswer:
+    """One price sweep of one exchange: every price is finite and > 0; the other columns are NaN where unknown.
+
+    `at_ms` is the market time at which the question was asked, so an age is never understated.
+    """
+
+    exchange: str
+    at_ms: int
+    markets: tuple[Market, ...]  # [n]
+    price: Float  # [n] last trade
+    quote_volume: Float  # [n] of 24 h
+    bid: Float  # [n]
+    ask: Float  # [n]
+
+    def __len__(self) -> int:
+        return len(self.markets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandleSweep:
+    """All that one exchange answered to one batch: every request is in exactly one of the three."""
+
+    exchange: str
+    answers: list[CandleAnswer]
+    deferred: list[CandleRequest]  # not asked: no budget, no time, or the exchange is resting after failures
+    failures: list[tuple[CandleRequest, ExchangeFailure]]
+
+    @property
+    def failed(self) -> dict[Market, ExchangeFailure]:
+        """The newest failure of every market that had one."""
+        return {request.market: failure for request, failure in self.failures}
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeState:
+    """How an exchange is doing; `state` is one of connecting, live, late, down, restricted, limited, banned."""
+
+    id: str
+    state: str
+    cause: str | None
+    markets: int
+    last_data_ms: int | None
+
+
+def no_numbers() -> Float:
+    """float64[0]."""
+    return np.empty(0, np.float64)

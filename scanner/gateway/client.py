@@ -1,0 +1,308 @@
+"""One exchange: its markets, its prices, its candles, and how it is doing.
+
+Everything here runs on the gateway's loop; what other threads read (`health`, `usable`, `skipped`) is frozen and
+replaced whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from scanner.clock import Clock
+from scanner.errors import BadAnswer, ExchangeFailure, UnknownSymbol, Unsupported
+from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
+from scanner.gateway.breaker import Breaker, pause_s
+from scanner.gateway.budget import Budget, OverBudget, used_weight
+from scanner.gateway.candles import CandleReader
+from scanner.gateway.connection import connect, weight_table
+from scanner.gateway.failures import own_errors
+from scanner.gateway.health import Health
+from scanner.gateway.listing import Listing, usable_markets
+from scanner.gateway.plan import Wanted, plan_requests
+from scanner.gateway.prices import PriceReader, weight_per_window
+from scanner.gateway.specs import ExchangeSpec
+from scanner.markets import Market
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16  # candle requests in flight; more would only queue in ccxt's throttler, where they cannot be called off
+LEAST_S = 2.0  # not begun with less time left; it would be cut off and look like the exchange's fault
+RELIST_S = 3600.0  # between two looks at the list of markets
+RELIST_SOON_S = 10.0  # likewise, after the exchange denied a symbol it had listed
+
+
+class ExchangeClient:
+    """Owns one ccxt instance. Build, `run` as a task, ask `prices` and `candles`, `close`; all on one loop."""
+
+    def __init__(
+        self,
+        spec: ExchangeSpec,
+        symbols: Sequence[str],
+        clock: Clock,
+        base_timeframe: str,
+        *,
+        weight_share: float,
+        timeout_s: float,
+        price_interval_s: float,
+        on_usable: Callable[[], None] = lambda: None,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.spec, self.wanted, self.clock = spec, tuple(symbols), clock
+        self.base_timeframe, self.timeout_s, self.price_interval_s = base_timeframe, timeout_s, price_interval_s
+        self.on_usable, self.steady = on_usable, steady
+        self.exchange = connect(spec, timeout_s, self._seen)
+        self.weights = weight_table(self.exchange)
+        kept = weight_per_window(self.weights, len(self.wanted), price_interval_s)
+        self.budget = Budget(self.weights.limit, self.weights.window_s, weight_share, kept)
+        self.breaker = Breaker(longest_pause_s=price_interval_s)
+        self.health = Health()
+        self.usable: dict[Market, Listing] = {}
+        self.skipped: dict[str, str] = {}
+        self._prices = PriceReader(spec.id, self.exchange, self.weights, self._ask_freely)
+        self._candles = CandleReader(clock, self.weights.candles, self._ask)
+        self._refreshed: dict[tuple[Market, str], float] = {}
+        self._relist = asyncio.Event()
+        self._state = "connecting"
+
+    # What other threads may read
+
+    def state(self) -> ExchangeState:
+        """How this exchange is doing now."""
+        health = self.health
+        word, cause = health.state(self.steady(), self.price_interval_s)
+        return ExchangeState(self.spec.id, word, cause, len(self.usable), health.last_data_ms)
+
+    # Lifetime
+
+    async def run(self) -> None:
+        """List the markets, again until it works, then once an hour or when a symbol is denied."""
+        if not self._offers_candles():
+            return
+        failed = 0
+        while True:
+            await asyncio.sleep(self.breaker.wait_s(self.steady()))
+            if await self._list_markets():
+                failed = 0
+                self._relist.clear()
+                await asyncio.sleep(RELIST_SOON_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._relist.wait(), RELIST_S)
+            else:
+                await asyncio.sleep(pause_s(failed, self.price_interval_s, random.random()))
+                failed += 1
+
+    async def close(self) -> None:
+        """Give back sockets and sessions."""
+        await self.exchange.close()
+
+    def _offers_candles(self) -> bool:
+        """Whether this exchange can be scanned at all; says so where not."""
+        missing = None
+        if self.exchange.has.get("fetchOHLCV") is not True:
+            missing = "has no candles"
+        elif self.base_timeframe not in (self.exchange.timeframes or {}):
+            missing = f"has no {self.base_timeframe} candles"
+        if missing is not None:
+            failure = Unsupported(f"{self.spec.id} {missing}")
+            self.skipped = {symbol: str(failure) for symbol in self.wanted}
+            self._tell(failure=failure)
+        return missing is None
+
+    async def _list_markets(self) -> bool:
+        """Resolve the wanted symbols against a fresh list; False when there is none to be had now."""
+        if not self._admit():
+            return False
+        try:
+            with own_errors(self.spec.id):
+                async with asyncio.timeout(2 * self.timeout_s):  # it may take several calls
+                    listed = await self._ask_freely(self.weights.markets, "load_markets", True)
+            if not listed:
+                raise BadAnswer(f"{self.spec.id}: lists no markets")
+        except OverBudget:
+            self.breaker = self.breaker.released()
+            return False
+        except ExchangeFailure as failure:
+            self._failed(failure)
+            return False
+        self.breaker = self.breaker.succeeded(self.steady())
+        self._take_list(listed)
+        return True
+
+    def _take_list(self, listed: Mapping[str, Mapping[str, Any]]) -> None:
+        self.usable, self.skipped = usable_markets(self.spec.id, self.exchange, self.wanted, listed)
+        unusable = None if self.usable else f"{self.spec.id}: none of the requested symbols can be used here"
+        heard_at = self.health.heard_at if self.health.listed else self.steady()
+        self._tell(listed=True, failure=None, unusable=unusable, heard_at=heard_at)
+        log.info("%s lists %d of %d symbols", self.spec.id, len(self.usable), len(self.wanted))
+        if self.usable:
+            self.on_usable()
+
+    # Prices
+
+    async def prices(self, deadline_s: float) -> PriceAnswer | None:
+        """The usable prices of all markets; None when there are none now, which `state` explains."""
+        self._tell()
+        if not self.usable or not self._admit():
+            return None
+        try:
+            with own_errors(self.spec.id):
+                async with asyncio.timeout(deadline_s):
+                    answer = await self._read_prices()
+            if not len(answer):
+                raise BadAnswer(f"{self.spec.id}: no usable price in the answer")
+        except OverBudget:
+            self.breaker = self.breaker.released()
+            return None
+        except ExchangeFailure as failure:
+            self._failed(failure)
+            return None
+        self._succeeded(answer.at_ms)
+        return answer
+
+    async def _read_prices(self) -> PriceAnswer:
+        listings = self.usable.values()
+        names = {listing.symbol: listing.market for listing in listings}
+        kinds = {listing.symbol: listing.kind for listing in listings}
+        return await self._prices.read(self.clock.now_ms(), self.steady(), names, kinds)
+
+    # Candles
+
+    async def candles(self, requests: Sequence[CandleRequest], deadline_s: float) -> CandleSweep:
+        """Answers to as many requests as budget, deadline and the exchange's health allow; failures stay their own."""
+        sweep = CandleSweep(self.spec.id, [], [], [])
+        if not self.usable:
+            sweep.deferred.extend(requests)
+            return sweep
+        until = self.steady() + deadline_s
+        latest = until - min(LEAST_S, deadline_s / 2)
+        usable = self.usable
+        waiting = deque((request, usable[request.market]) for request in self._plan(requests, sweep))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(waiting))):
+                group.create_task(self._work_off(waiting, sweep, until, latest))
+        sweep.deferred.extend(request for request, _ in waiting)
+        self._judge(sweep)
+        return sweep
+
+    def _plan(self, requests: Sequence[CandleRequest], sweep: CandleSweep) -> list[CandleRequest]:
+        """What to ask, in order; what cannot be asked is put where it belongs in `sweep`."""
+        wanted = []
+        for request in requests:
+            refusal = self._refusal(request)
+            if refusal is None:
+                wanted.append(self._priced(request))
+            else:
+                sweep.failures.append((request, refusal))
+        chosen, deferred = plan_requests(wanted, self.budget, self.steady())
+        sweep.deferred.extend(want.request for want in deferred)
+        return [want.request for want in chosen]
+
+    def _refusal(self, request: CandleRequest) -> ExchangeFailure | None:
+        if request.market not in self.usable:
+            return UnknownSymbol(f"{request.market}: {self.skipped.get(request.market.symbol, 'is not watched')}")
+        if request.timeframe not in self.exchange.timeframes:
+            return Unsupported(f"{self.spec.id} has no {request.timeframe} candles")
+        return None
+
+    def _priced(self, request: CandleRequest) -> Wanted:
+        weight = self._candles.weight_of(request, self.usable[request.market])
+        return Wanted(request, weight, self._refreshed.get((request.market, request.timeframe), float("-inf")))
+
+    async def _work_off(
+        self, waiting: deque[tuple[CandleRequest, Listing]], sweep: CandleSweep, until: float, latest: float
+    ) -> None:
+        """Take requests until none is left, it is later than `latest`, or the breaker opens."""
+        while waiting and self.steady() < latest and self._admit():
+            request, listing = waiting.popleft()
+            try:
+                with own_errors(self.spec.id):
+                    async with asyncio.timeout(min(self.timeout_s, until - self.steady())):
+                        answer = await self._candles.read(request, listing)
+            except OverBudget:
+                sweep.deferred.append(request)
+                self.breaker = self.breaker.released()
+            except ExchangeFailure as failure:
+                sweep.failures.append((request, failure))
+                self._record(failure)
+            else:
+                self._refreshed[request.market, request.timeframe] = self.steady()
+                self.breaker = self.breaker.succeeded(self.steady())
+                sweep.answers.append(answer)
+
+    def _judge(self, sweep: CandleSweep) -> None:
+        """What the sweep says about the exchange: one answer with candles is enough to call it well."""
+        began = [answer.began_ms for answer in sweep.answers if len(answer)]
+        if began and not self.breaker.is_open(self.steady()):
+            self._tell(failure=None, heard_at=self.steady(), last_data_ms=max(began))
+            return
+        general = [failure for _, failure in sweep.failures if _concerns_exchange(failure)]
+        if general:
+            self._tell(failure=general[-1])
+
+    # Asking, and what comes of it
+
+    async def _ask(self, weight: int, method: str, *arguments: Any, freely: bool = False) -> Any:
+        """What ccxt answers, its weight booked; raises OverBudget instead of asking too much."""
+        if not self.budget.try_spend(weight, self.steady(), all_of_it=freely):
+            raise OverBudget(f"{self.spec.id}: request weight is used up")
+        answered = False
+        try:
+            answer = await getattr(self.exchange, method)(*arguments)
+            answered = True
+            return answer
+        finally:
+            self.budget.settle(weight, answered=answered)
+
+    async def _ask_freely(self, weight: int, method: str, *arguments: Any) -> Any:
+        """The same, also from the weight that candles leave for prices."""
+        return await self._ask(weight, method, *arguments, freely=True)
+
+    def _seen(self, headers: Mapping[str, str]) -> None:
+        used = used_weight(headers)
+        if used is not None:
+            self.budget.observe(used, self.steady())
+
+    def _admit(self) -> bool:
+        self.breaker, admitted = self.breaker.admit(self.steady())
+        return admitted
+
+    def _record(self, failure: ExchangeFailure) -> None:
+        if isinstance(failure, UnknownSymbol):
+            self._relist.set()
+        now = self.steady()
+        if _concerns_exchange(failure):
+            self.breaker = self.breaker.failed(failure, now, random.random())
+        else:
+            self.breaker = self.breaker.succeeded(now)  # it answered
+
+    def _failed(self, failure: ExchangeFailure) -> None:
+        self._record(failure)
+        self._tell(failure=failure)
+
+    def _succeeded(self, at_ms: int) -> None:
+        self.breaker = self.breaker.succeeded(self.steady())
+        if not self.breaker.is_open(self.steady()):
+            self._tell(failure=None, heard_at=self.steady(), last_data_ms=at_ms)
+
+    def _tell(self, **changes: Any) -> None:
+        """Publish what is known now; a change of state is logged once."""
+        self.health = replace(self.health, **changes)
+        word, cause = self.health.state(self.steady(), self.price_interval_s)
+        if word != self._state:
+            log.log(
+                logging.INFO if word == "live" else logging.WARNING, "%s is %s: %s", self.spec.id, word, cause or "ok"
+            )
+            self._state = word
+
+
+def _concerns_exchange(failure: ExchangeFailure) -> bool:
+    """Whether a failure says something about the whole exchange, not about one market or call."""
+    return not isinstance(failure, (UnknownSymbol, Unsupported))

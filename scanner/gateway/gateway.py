@@ -1,0 +1,208 @@
+"""The gateway as streams see it: plain calls from plain threads, one asyncio loop behind them.
+
+Answers come as iterators that yield each exchange's as it lands; an exchange that hangs is cut at the deadline and
+delays nobody. An exchange that cannot answer yields nothing, or a sweep with everything deferred; `states` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from scanner.clock import Clock
+from scanner.errors import InvalidInput, NotRunning
+from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
+from scanner.gateway.client import ExchangeClient
+from scanner.gateway.loop import LoopThread
+from scanner.gateway.specs import ExchangeSpec
+from scanner.markets import Market
+from scanner.timeframes import length_ms
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+GRACE_S = 0.25  # an exchange's own deadline comes first, so that its partial answer still arrives
+
+
+class Gateway:
+    """Watches `symbols` on every exchange of `specs`. Started once and stopped once.
+
+    Parameters
+    ----------
+    clock : Clock
+        Market time; deadlines and intervals are real seconds all the same.
+    timeframes : sequence of str
+        Those that will be asked for; an exchange without the shortest is of no use and says so.
+    weight_share : float
+        Share of an exchange's request weight that may be used, 0 to 1.
+    timeout_s : float
+        Longest wait for one HTTP answer.
+    price_interval_s : float
+        Real seconds between price sweeps; after three without data an exchange is late.
+
+    Raises
+    ------
+    InvalidInput
+        Two exchanges have one id, or there is no timeframe.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ExchangeSpec],
+        symbols: Sequence[str],
+        clock: Clock,
+        *,
+        timeframes: Sequence[str],
+        weight_share: float = 0.7,
+        timeout_s: float = 10.0,
+        price_interval_s: float = 5.0,
+    ) -> None:
+        if len({spec.id for spec in specs}) != len(specs):
+            raise InvalidInput("exchanges", [spec.id for spec in specs], "names one exchange twice")
+        if not timeframes:
+            raise InvalidInput("timeframes", list(timeframes), "is empty")
+        self._ready = threading.Event()
+        self._clients = {
+            spec.id: ExchangeClient(
+                spec,
+                symbols,
+                clock,
+                min(timeframes, key=length_ms),
+                weight_share=weight_share,
+                timeout_s=timeout_s,
+                price_interval_s=price_interval_s,
+                on_usable=self._ready.set,
+            )
+            for spec in specs
+        }
+        self._loop = LoopThread("gateway")
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[_Mailbox[Any]] = weakref.WeakSet()
+
+    def start(self) -> None:
+        """Begin listing markets in the background; returns at once."""
+        self._loop.start()
+        for client in self._clients.values():
+            self._submit(client.run(), _log_fault)
+
+    def stop(self, deadline_s: float = 4.0) -> None:
+        """End every task, socket and thread, whatever hangs; iterators in use end at once. May be called again."""
+        with self._lock:
+            boxes = list(self._open)
+        for box in boxes:
+            box.end()
+        self._loop.stop(deadline_s, self._close_clients)
+
+    def markets(self) -> dict[str, tuple[Market, ...]]:
+        """Usable markets of every exchange, as requested; empty until it has listed them."""
+        return {name: tuple(client.usable) for name, client in self._clients.items()}
+
+    def skipped(self) -> dict[str, str]:
+        """``binance:MATIC/USDT`` -> why it is not scanned there."""
+        return {
+            f"{name}:{symbol}": reason
+            for name, client in self._clients.items()
+            for symbol, reason in client.skipped.items()
+        }
+
+    def states(self) -> dict[str, ExchangeState]:
+        """How every exchange is doing now."""
+        return {name: client.state() for name, client in self._clients.items()}
+
+    def wait_ready(self, deadline_s: float) -> bool:
+        """Wait until an exchange has usable markets; False when none has at the deadline."""
+        return self._ready.wait(deadline_s)
+
+    def prices(self, deadline_s: float) -> Iterator[PriceAnswer]:
+        """Ask every exchange for its prices now; each answer is yielded as it lands.
+
+        Exchanges without an answer are left out. After `stop` there are none.
+        """
+        asked = [client.prices(deadline_s) for client in self._clients.values()]
+        return self._gather(asked, deadline_s)
+
+    def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
+        """Ask for candles now; one sweep per exchange, yielded as it completes.
+
+        Every request is answered, deferred or failed in its exchange's sweep; one market's failure is its own.
+
+        Raises
+        ------
+        InvalidInput
+            A request names an exchange that this gateway does not watch.
+        """
+        batches: dict[str, list[CandleRequest]] = {}
+        for request in requests:
+            batches.setdefault(request.market.exchange, []).append(request)
+        for name in batches:
+            if name not in self._clients:
+                raise InvalidInput("exchange", name, f"is not one of {', '.join(self._clients)}")
+        asked = [self._clients[name].candles(batch, deadline_s) for name, batch in batches.items()]
+        return self._gather(asked, deadline_s)
+
+    def _gather(self, work: Sequence[Coroutine[Any, Any, T | None]], deadline_s: float) -> Iterator[T]:
+        """Start all of `work`; the iterator yields what is not None, in order of arrival."""
+        box: _Mailbox[T] = _Mailbox(len(work))
+        with self._lock:
+            self._open.add(box)
+        for each in work:
+            self._submit(each, box.deliver)
+        return box.arrivals(time.monotonic() + deadline_s + GRACE_S)
+
+    def _submit(self, work: Coroutine[Any, Any, T], done: Callable[[Future[T]], None]) -> None:
+        """Start `work` and hand its future to `done` at the end, at once when the loop does not run."""
+        try:
+            future = self._loop.submit(work)
+        except NotRunning:
+            future = Future()
+            future.cancel()
+        future.add_done_callback(done)
+
+    async def _close_clients(self) -> None:
+        closing = (client.close() for client in self._clients.values())
+        for outcome in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                log.warning("closing an exchange failed: %r", outcome)
+
+
+class _Mailbox(Generic[T]):
+    """Where `expected` answers arrive from the loop, to be read by one waiting thread."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self._queue: queue.SimpleQueue[tuple[bool, T | None]] = queue.SimpleQueue()
+
+    def end(self) -> None:
+        """No more is to come."""
+        self._queue.put((False, None))
+
+    def deliver(self, future: Future[T | None]) -> None:
+        """The outcome of a task; nothing when it was cancelled or failed."""
+        _log_fault(future)
+        failed = future.cancelled() or future.exception() is not None
+        self._queue.put((True, None if failed else future.result()))
+
+    def arrivals(self, until: float) -> Iterator[T]:
+        """Answers that are not None, until all came, `end` was called or it is `until`."""
+        for _ in range(self.expected):
+            try:
+                go_on, answer = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                return
+            if not go_on:
+                return
+            if answer is not None:
+                yield answer
+
+
+def _log_fault(future: Future[Any]) -> None:
+    """Failures of exchanges never get here as errors: what does is a fault of ours."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.error("a task of the gateway failed", exc_info=error)
