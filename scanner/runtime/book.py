@@ -17,7 +17,7 @@ from scanner.core.analysis import Analysis, analyse
 from scanner.core.candles import Bool, Candles, Float, Int
 from scanner.core.panel import Panel, assemble, forming
 from scanner.core.percentile import percentile_of
-from scanner.gateway.gateway import CandleAnswer, CandleRequest
+from scanner.gateway.answers import CandleAnswer, CandleRequest
 from scanner.markets import Market
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.timeframes import length_ms, open_time_of

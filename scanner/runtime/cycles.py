@@ -14,7 +14,8 @@ from scanner.config import StreamConfig
 from scanner.core.breadth import market_breadth
 from scanner.core.candles import Bool
 from scanner.core.volatility import volatility_regime
-from scanner.gateway.gateway import CandleRequest, CandleSweep, Gateway
+from scanner.gateway.answers import CandleRequest, CandleSweep
+from scanner.gateway.gateway import Gateway
 from scanner.records import iso
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book

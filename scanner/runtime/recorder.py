@@ -16,7 +16,7 @@ import numpy as np
 
 from scanner.config import StreamConfig
 from scanner.core.candles import Bool
-from scanner.errors import StoreFailure
+from scanner.errors import FolderInUse, ScannerError, StoreFailure
 from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES
 from scanner.runtime.batches import SignalBatch, cluster_signature
@@ -112,7 +112,7 @@ class Recorder:
             market, timeframe, columns = part.market, part.timeframe, part.candles.columns()
             try:
                 self._store.append_candles(market, timeframe, part.open_time, *columns)
-            except StoreFailure as error:
+            except (StoreFailure, FolderInUse) as error:
                 self._failed(error)
 
     def _worth_keeping(self, batch: SignalBatch, memory: Kept) -> Bool:
@@ -127,14 +127,14 @@ class Recorder:
             return
         try:
             write()
-        except StoreFailure as error:
+        except (StoreFailure, FolderInUse) as error:
             self._failed(error)
         else:
             if self.failure is not None:
                 log.info("training data are being written again")
             self.failure = None
 
-    def _failed(self, error: StoreFailure) -> None:
+    def _failed(self, error: ScannerError) -> None:
         if self.failure is None:
             log.error("training data are not being kept: %s", error)
         self.failure = str(error)

@@ -75,13 +75,14 @@ class Streams:
         self._lock = threading.Lock()
         self._threads = {name: OwnThread(name) for name in jobs}
         self._idle = {name: threading.Event() for name in jobs}
+        for idle in self._idle.values():
+            idle.set()
         self._scheduler = BackgroundScheduler(executors=self._threads, timezone=UTC, daemon=True)
 
     def start(self) -> None:
         self._scheduler.add_listener(self._noted, EVENT_JOB_SUBMITTED | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         begin = datetime.now(UTC)
         for name, (interval_s, function) in self._jobs.items():
-            self._idle[name].set()
             self._scheduler.add_job(
                 self._run,
                 "interval",

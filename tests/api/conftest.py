@@ -1,0 +1,79 @@
+"""A real server on loopback, scanning the simulated exchange."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from werkzeug.serving import make_server
+
+from scanner.api.app import create_app
+from scanner.runtime.service import ScannerService
+from scanner.settings import Settings
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Client:
+    """Sends a request line as it is: no normalising of paths, no content type unless given."""
+
+    def __init__(self, service: ScannerService, port: int) -> None:
+        self.service, self.port = service, port
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        return self.send("GET", path, None, headers)
+
+    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        return self.send("POST", path, data, headers)
+
+    def send(self, method: str, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, data, headers or {})
+            response = connection.getresponse()
+            raw = response.read()
+            return Answer(response.status, strict_json(raw), dict(response.getheaders()))
+        finally:
+            connection.close()
+
+
+def strict_json(raw: bytes) -> Any:
+    """Parse as a browser would: NaN and Infinity are errors."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(raw, parse_constant=refuse) if raw else None
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Client]:
+    service = ScannerService(settings)
+    server = make_server("127.0.0.1", 0, create_app(service), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield Client(service, server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        service.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Client]:
+    """A server on which nothing has been started, with an empty data folder."""
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data"))) as client:
+        yield client

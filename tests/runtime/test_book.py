@@ -1,0 +1,236 @@
+"""The book of an exchange: what it asks for, when a candle is final, what signals it makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scanner.config import StreamConfig
+from scanner.core.analysis import analyse
+from scanner.core.candles import Candles, Int
+from scanner.gateway.answers import CandleAnswer, CandleRequest
+from scanner.markets import Market
+from scanner.runtime.batches import Context, SignalBatch
+from scanner.runtime.book import Book
+from scanner.timeframes import HOUR_MS, MINUTE_MS
+
+STEP = 5 * MINUTE_MS
+NOW = 1_700_006_400_000 // HOUR_MS * HOUR_MS + 2 * MINUTE_MS  # two minutes into a 5m candle and an hour
+BTC, ETH = Market("binance", "BTC/USDT"), Market("binance", "ETH/USDT")
+CONFIG = StreamConfig(timeframes={"scalp": "5m", "swing": "1h"})
+
+
+class Exchange:
+    """An obviously right exchange: one random walk per market in 5m candles, and what follows from it."""
+
+    def __init__(self, until_ms: int, count: int = 9000) -> None:
+        self.times = until_ms - until_ms % STEP - STEP * np.arange(count - 1, -1, -1)
+        self.walks = {market: self._walk(seed) for seed, market in enumerate((BTC, ETH))}
+
+    def _walk(self, seed: int) -> Candles:
+        rng = np.random.default_rng(seed)
+        close = 100 * np.exp(np.cumsum(rng.normal(0, 0.004, len(self.times))))
+        open_ = np.concatenate([[100.0], close[:-1]])
+        spread = rng.uniform(0, 0.2, (2, len(close)))
+        return Candles(
+            open_,
+            np.maximum(open_, close) + spread[0],
+            np.minimum(open_, close) - spread[1],
+            close,
+            np.round(rng.lognormal(3, 0.7, len(close))),
+        )
+
+    def answer(self, request: CandleRequest, now_ms: int) -> CandleAnswer:
+        step = {"5m": STEP, "1h": HOUR_MS}[request.timeframe]
+        starts = np.arange(request.since_ms, min(now_ms, request.since_ms + request.limit * step - 1) + 1, step)
+        starts = starts[starts >= self.times[0] + HOUR_MS]
+        rows = [self._candle(request.market, int(start), step, now_ms) for start in starts]
+        columns = np.array([row for row in rows if row is not None]).reshape(-1, 5).T
+        times = np.array([s for s, row in zip(starts, rows, strict=True) if row is not None], dtype=np.int64)
+        return CandleAnswer(request, times, *columns, began_ms=now_ms)
+
+    def _candle(self, market: Market, start: int, step: int, now_ms: int) -> list[float] | None:
+        inside = (self.times >= start) & (self.times < start + step) & (self.times <= now_ms)
+        if not inside.any():
+            return None
+        part = self.walks[market].rows(inside)
+        return [part.open[0], part.high.max(), part.low.min(), part.close[-1], part.volume.sum()]
+
+
+def opened(now_ms: int = NOW, config: StreamConfig = CONFIG) -> tuple[Book, Exchange]:
+    book, exchange = Book("binance", (BTC, ETH), config, now_ms, simulated=False), Exchange(now_ms + 40 * STEP)
+    return book, exchange
+
+
+def cycle(book: Book, exchange: Exchange, now_ms: int) -> list[SignalBatch]:
+    """What the signal stream does with a book, without prices; returns the final batches."""
+    book.take([exchange.answer(request, now_ms) for request in book.wanted(now_ms)], now_ms)
+    book.score_history()
+    return book.finals(now_ms, Context())
+
+
+def nothing(book: Book) -> tuple[np.ndarray, Int]:
+    return np.full(len(book.markets), np.nan), np.zeros(len(book.markets), dtype=np.int64)
+
+
+def test_a_new_book_asks_for_the_whole_history_of_every_timeframe_once() -> None:
+    book, exchange = opened()
+    first = book.wanted(NOW)
+    assert {(r.market, r.timeframe) for r in first} == {(m, t) for m in (BTC, ETH) for t in ("5m", "1h")}
+    assert all(request.gap for request in first)
+    cycle(book, exchange, NOW)
+    second = book.wanted(NOW + 30_000)
+    assert {r.timeframe for r in second} == {"5m"}
+    assert all(request.limit <= 4 for request in second)
+
+
+def test_history_makes_no_news() -> None:
+    book, exchange = opened()
+    assert cycle(book, exchange, NOW) == []
+
+
+def test_a_final_signal_is_made_once_per_closed_candle() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closes = NOW - NOW % STEP + STEP
+    assert cycle(book, exchange, closes - 1) == []
+    made = cycle(book, exchange, closes + 20_000)
+    assert [(batch.timeframe, len(batch), batch.closed) for batch in made] == [("5m", 2, True)]
+    assert (made[0].candle_time == closes - STEP).all()
+    assert cycle(book, exchange, closes + 50_000) == []
+
+
+def test_a_candle_that_just_closed_is_not_final_within_the_grace() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closes = NOW - NOW % STEP + STEP
+    requests = book.wanted(closes + 5_000)
+    answers = [exchange.answer(request, closes - 1) for request in requests]  # no newer candle yet
+    early = [CandleAnswer(a.request, a.open_time, *(getattr(a, n) for n in COLUMNS), closes + 5_000) for a in answers]
+    book.take(early, closes + 5_000)
+    assert book.finals(closes + 5_000, Context()) == []
+    late = [CandleAnswer(a.request, a.open_time, *(getattr(a, n) for n in COLUMNS), closes + 15_000) for a in answers]
+    book.take(late, closes + 15_000)
+    assert len(book.finals(closes + 15_000, Context())) == 1
+
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+def test_a_final_signal_says_what_the_core_says_of_the_last_100_closed_candles() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closes = NOW - NOW % STEP + STEP
+    batch = cycle(book, exchange, closes + 20_000)[0]
+    last = int(np.flatnonzero(exchange.times == closes - STEP)[0])
+    for i, market in enumerate(batch.markets):
+        alone = analyse(exchange.walks[market].rows(slice(last - 99, last + 1)), CONFIG)
+        assert batch.score[i] == alone.combined_score
+        assert batch.signal_type(i) is not None
+        assert batch.analysis.momentum.momentum_score[i] == alone.momentum.momentum_score
+
+
+def test_candles_missed_between_two_cycles_all_get_their_final_signal() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    later = NOW + 13 * STEP
+    made = cycle(book, exchange, later)
+    five = [batch for batch in made if batch.timeframe == "5m"]
+    assert [int(batch.candle_time[0]) for batch in five] == [NOW - NOW % STEP + i * STEP for i in range(13)]
+    assert [batch.timeframe for batch in made].count("1h") == 1
+
+
+def test_hours_come_from_five_minute_candles_and_equal_the_exchanges_own() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    later = NOW + 26 * STEP
+    cycle(book, exchange, later)
+    times, candles = book.candles_of(ETH, "1h")
+    request = CandleRequest(ETH, "1h", int(times[0]), len(times))
+    truth = exchange.answer(request, later)
+    np.testing.assert_array_equal(times, truth.open_time)
+    for got, name in zip(candles.columns(), COLUMNS, strict=True):
+        np.testing.assert_allclose(got, getattr(truth, name), rtol=1e-12)
+
+
+def test_the_percentile_ranks_among_the_last_500_closed_candles() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closes = NOW - NOW % STEP + STEP
+    batch = cycle(book, exchange, closes + 20_000)[0]
+    last = int(np.flatnonzero(exchange.times == closes - STEP)[0])
+    scores = analyse(exchange.walks[BTC].rows(slice(last - 598, last + 1)).windows(100), CONFIG).combined_score
+    assert len(scores) == 500
+    own = scores[-1]
+    expected = 100 * ((scores < own).sum() + 0.5 * (scores == own).sum()) / 500
+    assert batch.percentile[0] == pytest.approx(expected)
+
+
+def test_a_live_signal_is_made_on_the_forming_candle_with_projected_volume() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    live = {batch.timeframe: batch for batch in book.live(NOW, *nothing(book), Context(), {})}
+    assert set(live) == {"5m", "1h"}
+    assert not live["5m"].closed
+    assert live["5m"].progress == pytest.approx(0.4)
+    assert live["5m"].candle_time[0] == NOW - NOW % STEP
+
+
+def test_the_newest_price_is_the_close_of_a_live_signal() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    price, at = np.array([123.0, np.nan]), np.array([NOW + 1000, 0])
+    live = book.live(NOW + 2000, price, at, Context(), {})
+    assert live[0].analysis.price[0] == 123.0
+    assert live[0].analysis.price[1] == exchange.answer(CandleRequest(ETH, "5m", NOW - NOW % STEP, 1), NOW).close[0]
+    assert live[0].data_age_s[0] == 1.0
+
+
+def test_a_market_whose_data_stopped_coming_gets_no_live_signal() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    assert book.live(NOW + 4 * STEP, *nothing(book), Context(), {}) == []
+
+
+def test_a_market_nobody_trades_is_filled_only_as_far_as_the_exchange_shows_life() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    later = NOW + 3 * STEP
+    answers = [exchange.answer(r, later) for r in book.wanted(later)]
+    silent = [
+        a if a.request.market == BTC else CandleAnswer(a.request, a.open_time[:0], *[np.empty(0)] * 5, later)
+        for a in answers
+    ]
+    book.take(silent, later)
+    book.score_history()
+    finals = book.finals(later, Context())
+    assert all(len(batch) == 2 for batch in finals)
+    assert finals[-1].gaps.tolist() == [0, 2]  # the candle then forming had already been seen traded
+
+
+def test_when_the_whole_exchange_is_silent_nothing_is_invented() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    later = NOW + 3 * STEP
+    empty = [CandleAnswer(r, np.empty(0, dtype=np.int64), *[np.empty(0)] * 5, later) for r in book.wanted(later)]
+    book.take(empty, later)
+    made = book.finals(later, Context())
+    assert [int(batch.candle_time[0]) for batch in made] == [NOW - NOW % STEP]  # the one already seen, and no more
+
+
+def test_a_book_that_fell_far_behind_loads_its_history_again() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    later = NOW + 2000 * STEP
+    book.take([], later)
+    assert all(request.gap for request in book.wanted(later))
+
+
+def test_candles_for_the_store_are_handed_out_once_and_only_when_final() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    first = {(part.market, part.timeframe): part.open_time for part in book.newly_closed()}
+    assert first[BTC, "5m"][-1] == NOW - NOW % STEP - STEP
+    assert book.newly_closed() == []
+    cycle(book, exchange, NOW + STEP)
+    assert [part.open_time.tolist() for part in book.newly_closed()] == [[NOW - NOW % STEP]] * 2
