@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.gateway.answers import CandleRequest
+from scanner.gateway.budget import KNOWN, Budget, used_weight, weights_of
+from scanner.gateway.plan import Wanted, plan_requests
+from scanner.gateway.prices import weight_per_window
+from scanner.markets import Market
+
+
+def request(name: str = "BTC/USDT", *, gap: bool = False) -> CandleRequest:
+    return CandleRequest(Market("binance", name), "5m", 0, 2, gap)
+
+
+def test_what_binance_asks_for_its_calls():
+    table = KNOWN["binance"]
+    assert [table.tickers_weight(count) for count in (1, 20, 21, 100, 101)] == [2, 2, 40, 40, 80]
+    assert (table.candles, table.last_prices, table.markets, table.limit) == (2, 4, 20, 6000)
+
+
+def test_an_unknown_exchange_is_asked_no_faster_than_ccxt_would():
+    assert weights_of("kraken", 1000).limit == 60
+    assert weights_of("kraken", 0).limit == 60_000
+
+
+def test_prices_keep_their_share_of_the_window():
+    """4 every 5 s for a minute and the statistics of all once."""
+    assert weight_per_window(KNOWN["binance"], 500, 5) == 12 * 4 + 80
+    assert weight_per_window(KNOWN["binance"], 10, 5) == 12 * 2
+    assert weight_per_window(KNOWN["kucoinfutures"], 500, 5) == 6 * 3 + 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "used"),
+    [
+        ({"x-mbx-used-weight-1m": "123"}, 123),
+        ({"gw-ratelimit-limit": "2000", "gw-ratelimit-remaining": "1500"}, 500),
+        ({"gw-ratelimit-remaining": "1500"}, None),
+        ({"x-mbx-used-weight-1m": "much"}, None),
+        ({}, None),
+    ],
+)
+def test_what_headers_say(headers, used):
+    assert used_weight(headers) == used
+
+
+def test_weight_comes_back_after_a_window():
+    budget = Budget(100, 60, share=0.5)
+    assert budget.try_spend(50, 0)
+    assert not budget.try_spend(1, 59.9)
+    assert budget.try_spend(50, 60)
+
+
+def test_some_is_kept_for_what_must_always_be_possible():
+    budget = Budget(100, 60, share=0.5, kept=20)
+    assert budget.free(0) == 30
+    assert not budget.try_spend(31, 0)
+    assert budget.try_spend(31, 0, all_of_it=True)
+
+
+def test_the_exchanges_count_corrects_ours_until_it_is_old():
+    budget = Budget(100, 60, share=1.0)
+    budget.try_spend(10, 0)
+    budget.observe(70, 1)  # somebody else uses this address; our 10 may be in it or not
+    assert budget.used(1) == 80
+    budget.settle(10, answered=True)
+    assert budget.used(1) == 70
+    assert budget.used(61) == 0
+
+
+def test_a_request_that_failed_may_have_been_counted():
+    budget = Budget(100, 60, share=1.0)
+    budget.observe(50, 0)
+    budget.try_spend(10, 1)
+    budget.settle(10, answered=False)
+    assert budget.used(1) == 60
+
+
+spending = st.lists(st.tuples(st.floats(0, 30), st.integers(1, 40), st.booleans()), max_size=60)
+
+
+@given(spending, st.integers(1, 200), st.floats(0.05, 1))
+def test_no_window_ever_holds_more_than_the_share(spending, limit, share):
+    budget, now, spent = Budget(limit, 60, share), 0.0, []
+    for passed, weight, all_of_it in spending:
+        now += passed
+        if budget.try_spend(weight, now, all_of_it=all_of_it):
+            spent.append((now, weight))
+    for end, _ in spent:
+        assert sum(weight for at, weight in spent if end - 60 < at <= end) <= share * limit
+
+
+@given(spending, st.integers(0, 300), st.integers(10, 200))
+def test_what_others_use_is_never_spent_again(spending, told, limit):
+    budget, now = Budget(limit, 60, 1.0), 0.0
+    budget.observe(told, now)
+    own = 0
+    for passed, weight, _ in spending:
+        now += passed / 30  # stays within the window
+        own += weight if budget.try_spend(weight, now) else 0
+    if own:
+        assert own + told <= limit
+
+
+def test_gaps_go_first_then_what_was_refreshed_longest_ago():
+    fresh, stale, never = Wanted(request("A/B"), 2, 50), Wanted(request("C/D"), 2, 10), Wanted(request("E/F"), 2, -1)
+    gap = Wanted(request("G/H", gap=True), 2, 60)
+    chosen, deferred = plan_requests([fresh, stale, gap, never], Budget(10, 60, share=0.6), 100)
+    assert chosen == [gap, never, stale]
+    assert deferred == [fresh]
+
+
+def test_a_costly_request_is_not_starved_by_cheap_ones():
+    costly, cheap = Wanted(request(), 20, 0), Wanted(request("A/B"), 1, 10)
+    budget = Budget(20, 60, share=1.0)
+    budget.try_spend(5, 0)
+    assert plan_requests([cheap, costly], budget, 0) == ([], [costly, cheap])
+    assert plan_requests([cheap, costly], budget, 60) == ([costly], [cheap])
+
+
+def test_one_that_can_never_fit_does_not_block_the_others():
+    huge, cheap = Wanted(request(), 200, 0), Wanted(request("A/B"), 1, 10)
+    assert plan_requests([huge, cheap], Budget(20, 60), 0) == ([cheap], [huge])
+
+
+wants = st.lists(
+    st.builds(Wanted, st.builds(lambda gap: request(gap=gap), st.booleans()), st.integers(1, 30), st.floats(0, 100)),
+    max_size=30,
+)
+
+
+@given(wants, st.integers(1, 300), st.floats(0.05, 1), st.integers(0, 100), st.integers(0, 50))
+def test_the_plan_never_exceeds_the_share_and_drops_nothing(wanted, limit, share, spent, kept):
+    budget = Budget(limit, 60, share, kept)
+    budget.try_spend(spent, 0)
+    free = budget.free(0)
+    chosen, deferred = plan_requests(wanted, budget, 0)
+    assert sum(want.weight for want in chosen) <= free <= share * limit
+    assert sorted(map(repr, chosen + deferred)) == sorted(map(repr, wanted))
+    assert all(budget.try_spend(want.weight, 0) for want in chosen)
