@@ -1,0 +1,1 @@
+"""Files: the only writer of the data folder, and the reader of it."""

@@ -1,0 +1,126 @@
+"""The few ways a file is put on disk here: each leaves the old content or the new one, never a mixture."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+if sys.platform == "linux":
+    import fcntl
+
+logger = logging.getLogger(__name__)
+
+LEFTOVERS = ("twin", "spare", "tmp")  # endings of the hidden files a killed writer may leave
+
+
+class Stamp(NamedTuple):
+    """What tells one content of a file from another without reading it."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+def hidden(path: Path, ending: str) -> Path:
+    """A hidden neighbour of `path`, for work in progress."""
+    return path.with_name(f".{path.name}.{ending}")
+
+
+def is_leftover(name: str) -> bool:
+    """Whether `name` is one that `hidden` gives to a JSON or Parquet file."""
+    body, _, ending = name.rpartition(".")
+    return body.startswith(".") and body.endswith((".json", ".parquet")) and ending in LEFTOVERS
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """The stamp of a file, or None where there is none."""
+    try:
+        return as_stamp(path.stat())
+    except FileNotFoundError:
+        return None
+
+
+def as_stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def replace(path: Path, data: bytes, *, keep_old: bool = False) -> None:
+    """Put `data` under the name `path`: write beside it, sync, rename. With `keep_old` the old file is set aside.
+
+    Raises
+    ------
+    OSError
+        It could not be written; `path` is as it was and nothing is left beside it.
+    """
+    beside = hidden(path, "tmp")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            write_all(descriptor, data, 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if keep_old:
+            set_aside(path)
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """One write call; a short one, as on a disk that is all but full, is an error."""
+    if os.pwrite(descriptor, data, offset) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def sync(path: Path) -> None:
+    """Have the content of `path` on the medium before returning; a file that is gone needs no sync."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file that we cannot use the name ``<name>.corrupt-N``, the first N that is free; returns that path.
+
+    Where the file system has hard links the file also stays under its own name, for `replace` to take it over.
+    """
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.corrupt-{number}")):
+        number += 1
+    try:
+        os.link(path, aside)
+    except OSError:
+        path.rename(aside)
+    logger.warning("set aside as %s", aside.name)
+    return aside
+
+
+def is_being_read(descriptor: int) -> bool:
+    """Whether somebody else has this file open.
+
+    Linux grants a write lease only to the sole opener of a file; we ask for one and give it back. Where leases do not
+    exist (another system, a file of another owner) the answer is False.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        # who opens the file while the lease stands makes the kernel signal us: by SIGURG, which nobody minds, in place
+        # of SIGIO, which kills; giving the lease back resets the choice
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False

@@ -1,0 +1,113 @@
+"""File names: which market, day and timeframe a file holds, and back.
+
+``binance_BTCUSDT_2025-10-24.json`` and ``binance_BTCUSDT_5m.parquet``: the symbol without its slash, as everybody
+expects it. A contract's settlement currency follows a dot (``BTC/USDT:USDT`` is ``BTCUSDT.USDT``), and where a reader
+could not tell base from quote a dash stays between them (``BTC/XYZ`` is ``BTC-XYZ``). So each market has one name,
+each name one market, and only letters, digits and ``._-`` occur. Nothing here touches a disk.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import NamedTuple
+
+from scanner.errors import InvalidInput
+from scanner.markets import EXCHANGE, LONGEST, SYMBOL, Market, parse_symbol
+from scanner.records import utc
+from scanner.timeframes import length_ms
+
+_DAY_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+_CANDLE_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<timeframe>\d{1,2}[mhd])\.parquet", re.ASCII)
+
+
+class DayName(NamedTuple):
+    """What the name of a signal or clustering file says; `day` is a UTC date."""
+
+    market: Market
+    day: date
+
+
+class CandleName(NamedTuple):
+    """What the name of an OHLCV file says."""
+
+    market: Market
+    timeframe: str
+
+
+def day_file(market: Market, moment_ms: int) -> str:
+    """Name of the file that holds `market`'s records of the UTC day of `moment_ms`; raises InvalidInput."""
+    return f"{stem(market)}_{utc(moment_ms).date().isoformat()}.json"
+
+
+def candle_file(market: Market, timeframe: str) -> str:
+    """Name of the file that holds `market`'s candles of one timeframe; raises InvalidInput."""
+    length_ms(timeframe)
+    return f"{stem(market)}_{timeframe}.parquet"
+
+
+def try_day_file(name: str) -> DayName | None:
+    """The market and day of a file name, or None for a name that is not ours."""
+    found = _DAY_FILE.fullmatch(name)
+    market = try_stem(found["stem"]) if found else None
+    if found is None or market is None:
+        return None
+    try:
+        return DayName(market, date.fromisoformat(found["day"]))
+    except ValueError:
+        return None
+
+
+def try_candle_file(name: str) -> CandleName | None:
+    """The market and timeframe of a file name, or None for a name that is not ours."""
+    found = _CANDLE_FILE.fullmatch(name)
+    market = try_stem(found["stem"]) if found else None
+    if found is None or market is None:
+        return None
+    try:
+        length_ms(found["timeframe"])
+    except InvalidInput:
+        return None
+    return CandleName(market, found["timeframe"])
+
+
+def stem(market: Market) -> str:
+    """``binance_BTCUSDT``: the part of a name that stands for the market.
+
+    Raises
+    ------
+    InvalidInput
+        Exchange or symbol hold anything that does not belong in one, a path separator for example.
+    """
+    if not EXCHANGE.fullmatch(market.exchange):
+        raise InvalidInput("exchange", market.exchange, "is not an exchange id such as 'binance'")
+    if not SYMBOL.fullmatch(market.symbol):
+        raise InvalidInput("symbol", market.symbol, "is not a symbol such as 'BTC/USDT'")
+    pair, _, settle = market.symbol.partition(":")
+    joined = pair.replace("/", "")
+    written = joined if _pair_of(joined) == pair else pair.replace("/", "-")
+    return f"{market.exchange}_{written}.{settle}" if settle else f"{market.exchange}_{written}"
+
+
+def try_stem(text: str) -> Market | None:
+    """The market whose `stem` is `text`, or None."""
+    exchange, _, rest = text.partition("_")
+    written, _, settle = rest.partition(".")
+    pair = _pair_of(written)
+    market = Market(exchange, f"{pair}:{settle}" if settle else f"{pair}")
+    try:
+        return market if stem(market) == text else None
+    except InvalidInput:
+        return None
+
+
+def _pair_of(written: str) -> str | None:
+    """``BTC/USDT`` for ``BTCUSDT`` and ``BTC-USDT``; None where base and quote cannot be told apart."""
+    if written.count("-") == 1:
+        return written.replace("-", "/")
+    if len(written) > LONGEST:
+        return None
+    try:
+        return parse_symbol(written).symbol
+    except InvalidInput:
+        return None

@@ -1,0 +1,124 @@
+"""Closed candles as rows, and as the Parquet text of one file. Pure but for `read`, which is given an open file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import IO, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike, NDArray
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+_MOMENT = pa.timestamp("ms", tz="UTC")
+_SCHEMA = pa.schema(
+    [pa.field("timestamp", _MOMENT, nullable=False), *(pa.field(name, pa.float64()) for name in COLUMNS)]
+)
+
+
+class Damaged(Exception):
+    """A file that is not Parquet, or not of candles."""
+
+
+class Rows(NamedTuple):
+    """Candles of one market and timeframe, oldest first, each open time once.
+
+    Attributes
+    ----------
+    open_time : int64[n]
+        Epoch ms.
+    values : float64[n, 5]
+        open, high, low, close, volume.
+    """
+
+    open_time: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.open_time)
+
+    def since(self, start_ms: int) -> Rows:
+        """The candles that opened at `start_ms` or later."""
+        first = int(np.searchsorted(self.open_time, start_ms))
+        return Rows(self.open_time[first:], self.values[first:])
+
+    def equals(self, other: Rows) -> bool:
+        """Whether both hold the same candles, NaN volumes included."""
+        return np.array_equal(self.open_time, other.open_time) and np.array_equal(
+            self.values, other.values, equal_nan=True
+        )
+
+
+NONE = Rows(np.empty(0, np.int64), np.empty((0, len(COLUMNS))))
+
+
+def rows(open_time: ArrayLike, columns: Sequence[ArrayLike]) -> Rows:
+    """Rows from a column of epoch ms and five columns of prices and volume, in any order, repeats allowed (last wins).
+
+    Candles without a price (NaN in open, high, low or close: they never existed) are left out. The arguments are
+    copied.
+
+    Raises
+    ------
+    ValueError
+        The columns are not five of one length.
+    """
+    moments = np.atleast_1d(np.asarray(open_time, np.int64))
+    values = np.stack([np.atleast_1d(np.asarray(column, np.float64)) for column in columns], axis=-1)
+    if values.shape != (len(moments), len(COLUMNS)):
+        raise ValueError(
+            f"candles: {len(moments)} open times and values of shape {values.shape}, wanted one row of 5 each"
+        )
+    exists = np.isfinite(values[:, :4]).all(axis=-1)
+    return _once(moments[exists], values[exists])
+
+
+def merge(older: Rows, newer: Rows) -> Rows:
+    """The candles of both; where both have one, the newer's."""
+    if not len(older) or not len(newer):
+        return newer if not len(older) else older
+    return _once(np.concatenate([older.open_time, newer.open_time]), np.concatenate([older.values, newer.values]))
+
+
+def _once(moments: NDArray[np.int64], values: NDArray[np.float64]) -> Rows:
+    """Sorted by time, the last of equal times kept."""
+    order = np.argsort(moments, kind="stable")
+    moments = moments[order]
+    last = np.append(moments[1:] != moments[:-1], True)[: len(moments)]
+    return Rows(moments[last], values[order[last]])
+
+
+def encode(candles: Rows) -> bytes:
+    """The candles as the bytes of a Parquet file: timestamp[ms, UTC] and five doubles, zstd."""
+    columns = [pa.array(candles.open_time).cast(_MOMENT), *(pa.array(column) for column in candles.values.T.copy())]
+    buffer = io.BytesIO()
+    # prices hardly repeat: a dictionary would only cost time
+    pq.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA), buffer, compression="zstd", use_dictionary=False)
+    return buffer.getvalue()
+
+
+def read(file: IO[bytes]) -> Rows:
+    """The candles of an open Parquet file: one written here, or another with these columns.
+
+    Timestamps may be of any unit, and are UTC if they name no zone; whole numbers are epoch ms.
+
+    Raises
+    ------
+    Damaged
+        It is not Parquet, or lacks a column, or a column holds something else.
+    OSError
+        The medium failed.
+    """
+    try:
+        table = pq.ParquetFile(file).read(columns=["timestamp", *COLUMNS])
+        moments = table.column("timestamp").cast(_MOMENT, safe=False).cast(pa.int64()).to_numpy()
+        values = [table.column(name).cast(pa.float64()).to_numpy() for name in COLUMNS]
+        return rows(moments, values)
+    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise Damaged(str(error)) from error
+    except OSError as error:
+        if error.errno is None:  # pyarrow's word for a page that does not decode
+            raise Damaged(str(error)) from error
+        raise

@@ -1,0 +1,60 @@
+"""One process owns a data folder: a lock that dies with its process, in a file that names it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import filelock
+
+from scanner.errors import FolderInUse
+
+LOCK_NAME = "scanner.lock"
+
+
+class Ownership:
+    """The lock of one data folder; the operating system gives it back when its process dies, however it dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK_NAME
+        self._lock = filelock.FileLock(self._path, timeout=0, thread_local=False)
+
+    @property
+    def is_held(self) -> bool:
+        return self._lock.is_locked
+
+    def take(self) -> None:
+        """Own the folder; does nothing when we do already.
+
+        Raises
+        ------
+        FolderInUse
+            Another process does, or another store of this one; the message has its pid.
+        OSError
+            The folder takes no lock file.
+        """
+        if self.is_held:
+            return
+        try:
+            self._lock.acquire()
+        except filelock.Timeout:
+            raise FolderInUse(
+                f"{self._path.parent}: the data folder is in use by {self._owner()}; "
+                "stop that scanner or choose another folder"
+            ) from None
+        with suppress(OSError):  # a full disk; the lock holds without the pid
+            self._path.write_text(f"{os.getpid()}\n")
+
+    def give_back(self) -> None:
+        if self.is_held:
+            with suppress(OSError):
+                self._path.write_text("")
+            self._lock.release()
+
+    def _owner(self) -> str:
+        try:
+            pid = int(self._path.read_text())
+        except (OSError, ValueError):
+            return "another process"
+        return f"this process ({pid})" if pid == os.getpid() else f"process {pid}"

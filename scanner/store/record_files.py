@@ -1,0 +1,92 @@
+"""Signals or cluster records into their day files: one bad record or file costs itself only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scanner.markets import Market
+from scanner.store import arrays, names
+from scanner.store.daily import DayFiles
+from scanner.store.health import Health
+from scanner.store.moments import Filing, Key
+
+Record = dict[str, Any]
+Batch = Mapping[Market, Sequence[Record]]
+FileOf = Callable[[Record, int], Filing]
+Entry = tuple[Key | None, bytes]
+
+
+class RecordFiles:
+    """One kind of records; every method may be called from any thread.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the day files lie; its name is the kind's in `health`.
+    file_of : callable
+        Says of a record which day it belongs to, and what it is kept once by.
+    """
+
+    def __init__(self, folder: Path, file_of: FileOf, health: Health) -> None:
+        self._kind, self._file_of, self._health = folder.name, file_of, health
+        self._days = DayFiles(folder, lambda record: file_of(record, 0).key)
+
+    @property
+    def repaired(self) -> int:
+        return self._days.repaired
+
+    @property
+    def set_aside(self) -> int:
+        return self._days.set_aside
+
+    def append(self, batch: Batch, at_ms: int) -> None:
+        """Keep the records of all markets that can be kept; raises StoreFailure if some could not."""
+        keys = [f"{self._kind}/{names.stem(market)}" for market in batch]
+        for key, (market, records) in zip(keys, batch.items(), strict=True):
+            self._health.note(key, self._append_market(market, records, at_ms))
+        self._health.raise_failures(keys)
+
+    def sync(self) -> None:
+        """Have everything on the medium; raises StoreFailure."""
+        try:
+            self._days.sync()
+        except OSError as error:
+            self._health.note(self._kind, error)
+            self._health.raise_failures([self._kind])
+        else:
+            self._health.note(self._kind, None)
+
+    def close(self) -> None:
+        self._days.close()
+
+    def _append_market(self, market: Market, records: Sequence[Record], at_ms: int) -> Exception | None:
+        """Append one market's records to their day files; returns the last thing that went wrong."""
+        failure: Exception | None = None
+        for name, entries in self._by_file(market, records, at_ms).items():
+            lines: list[Entry] = [entry for entry in entries if not isinstance(entry, Exception)]
+            unfit = [entry for entry in entries if isinstance(entry, Exception)]
+            failure = unfit[-1] if unfit else failure
+            try:
+                self._days.append(name, lines)
+            except OSError as error:
+                failure = error
+                self._health.lose(len(lines))
+            self._health.lose(len(unfit))
+        return failure
+
+    def _by_file(self, market: Market, records: Sequence[Record], at_ms: int) -> dict[str, list[Entry | Exception]]:
+        entries: dict[str, list[Entry | Exception]] = {}
+        for record in records:
+            filing = self._file_of(record, at_ms)
+            name = names.day_file(market, filing.moment_ms)
+            entries.setdefault(name, []).append(_entry(filing.key, record))
+        return entries
+
+
+def _entry(key: Key | None, record: Record) -> Entry | Exception:
+    try:
+        return key, arrays.encode(record)
+    except TypeError as error:
+        return error

@@ -1,0 +1,331 @@
+"""TrainingStore: the one writer of a data folder, and the reader of what it and its predecessors wrote.
+
+Layout: ``signals/`` and ``clustering/`` hold a JSON array per market and UTC day, ``ohlcv/`` a Parquet file per market
+and timeframe. What cannot be written is counted and shown by `health`, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from scanner.errors import FolderInUse, InvalidInput, NothingStored, StoreFailure
+from scanner.markets import Market, Wanted, select
+from scanner.store import dataset, files, names, ohlcv
+from scanner.store.candle_files import CandleFiles
+from scanner.store.health import Health
+from scanner.store.moments import file_cluster, file_signal
+from scanner.store.ownership import Ownership
+from scanner.store.record_files import Batch, RecordFiles
+from scanner.timeframes import DAY_MS
+
+logger = logging.getLogger(__name__)
+
+LONGEST_DAYS = 36_500
+
+
+class TrainingStore:
+    """Keeps signals, cluster records and candles under one folder. Every method may be called from any thread.
+
+    Reading works on any store, opened or not. Writing needs `open`, which makes this process the folder's only writer
+    until `close`.
+
+    Parameters
+    ----------
+    base_path : path
+        The data folder; created by `open`.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, base_path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.base_path = Path(base_path)
+        self.signals_path = self.base_path / "signals"
+        self.ohlcv_path = self.base_path / "ohlcv"
+        self.clustering_path = self.base_path / "clustering"
+        self._folders = (self.signals_path, self.ohlcv_path, self.clustering_path)
+        self._health = Health(self.base_path, clock)
+        self._signals = RecordFiles(self.signals_path, file_signal, self._health)
+        self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
+        self._candles = CandleFiles(self.ohlcv_path, clock, self._note_candles)
+        self._ownership = Ownership(self.base_path)
+        self._opening = threading.Lock()
+        self._is_open = False
+
+    # -- owning ----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Create the folders, own them, and clear away what a killed writer left half done.
+
+        A folder that cannot be written to is no error here: `health` says so, and every append tries again.
+
+        Raises
+        ------
+        FolderInUse
+            Another process owns the folder, or another store of this process.
+        """
+        self._is_open = True
+        try:
+            self._own()
+        except StoreFailure as error:
+            logger.warning("%s", error)
+        except FolderInUse:
+            self._is_open = False
+            raise
+
+    def flush(self) -> None:
+        """Write all that waits, and have everything on the medium.
+
+        Raises
+        ------
+        StoreFailure
+            Something could not be written.
+        """
+        self._own()
+        self._candles.write_all()
+        try:
+            self._signals.sync()
+        finally:
+            self._clusters.sync()
+        self._health.raise_failures(["ohlcv/"])
+
+    def close(self) -> None:
+        """Flush and give the folder back; does nothing the second time. What cannot be written is lost, and counted."""
+        if not self._is_open:
+            return
+        try:
+            with suppress(StoreFailure, FolderInUse):
+                self.flush()
+            lost = self._candles.count()["waiting"]
+            if lost:
+                logger.error("%d candles could not be kept", lost)
+            for folder in (self._signals, self._clusters):
+                with suppress(OSError):
+                    folder.close()
+        finally:
+            self._is_open = False
+            self._ownership.give_back()
+
+    def __enter__(self) -> TrainingStore:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def append_signals(self, records_by_market: Batch, at_ms: int) -> None:
+        """Keep signals: final ones once per market, timeframe and candle, live ones as they come.
+
+        Parameters
+        ----------
+        records_by_market : mapping
+            Signal records; not changed. `numpy` scalars and datetimes are welcome, NaN becomes null.
+        at_ms : int
+            Market time of the cycle, for records without a timestamp of their own.
+
+        Raises
+        ------
+        InvalidInput
+            A market that cannot be a file name; nothing was written.
+        StoreFailure
+            Some records could not be kept; all others were.
+        """
+        self._append(self._signals, records_by_market, at_ms)
+
+    def append_clusters(self, records_by_market: Batch, at_ms: int) -> None:
+        """Keep cluster records, once per market, timeframe and timestamp; as `append_signals` otherwise."""
+        self._append(self._clusters, records_by_market, at_ms)
+
+    def append_candles(
+        self,
+        market: Market,
+        timeframe: str,
+        open_time: ArrayLike,
+        open: ArrayLike,
+        high: ArrayLike,
+        low: ArrayLike,
+        close: ArrayLike,
+        volume: ArrayLike,
+    ) -> None:
+        """Keep closed candles; one that is known already is replaced.
+
+        They are readable through this store at once, and reach their file in due time (see `candle_files`).
+
+        Parameters
+        ----------
+        open_time : int64[n]
+            Epoch ms, any order.
+        open, high, low, close, volume : float64[n]
+            A candle whose price is NaN does not exist and is left out.
+
+        Raises
+        ------
+        InvalidInput
+            The market or the timeframe cannot be a file name.
+        ValueError
+            The columns differ in length.
+        StoreFailure
+            The folder cannot be written to. The candles wait in memory all the same.
+        """
+        name = names.candle_file(market, timeframe)
+        self._candles.add(name, ohlcv.rows(open_time, (open, high, low, close, volume)))
+        self._own()
+        self._candles.write_due()
+        self._health.raise_failures((f"ohlcv/{name}",))
+
+    def write_candles(self, market: Market, timeframe: str) -> None:
+        """Write the candles of one market and timeframe that wait, now; raises StoreFailure."""
+        name = names.candle_file(market, timeframe)
+        self._own()
+        self._candles.write(name)
+        self._health.raise_failures((f"ohlcv/{name}",))
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def markets(self) -> list[Market]:
+        """Every market anything is kept of, sorted."""
+        waiting = {name.market for text in self._candles.names() if (name := names.try_candle_file(text)) is not None}
+        return sorted(waiting.union(*(dataset.markets_of(folder) for folder in self._folders)))
+
+    def has_anything(self) -> bool:
+        """Whether anything was ever kept."""
+        return bool(self.markets())
+
+    def newest_signals(self) -> list[dict[str, Any]]:
+        """The newest signal kept of every market and timeframe. Raises StoreFailure when a file cannot be read."""
+        return dataset.newest(self.signals_path)
+
+    def candles(self, market: Market, timeframe: str) -> ohlcv.Rows:
+        """All closed candles kept of one market and timeframe, oldest first; empty if there are none.
+
+        Raises
+        ------
+        StoreFailure
+            The file cannot be read.
+        """
+        name = names.candle_file(market, timeframe)
+        try:
+            return self._candles.candles(name)
+        except OSError as error:
+            raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
+
+    def dataset(self, wanted: Wanted, days: int, timeframes: Iterable[str], now_ms: int) -> dict[str, Any]:
+        """Signals, candles and cluster records of the last `days` times 24 hours.
+
+        Parameters
+        ----------
+        wanted : Wanted
+            A symbol; without an exchange it means that symbol on every exchange there are files of.
+        timeframes : iterable of str
+            The OHLCV timeframes to give; those nothing is kept of are left out.
+        now_ms : int
+            Market time, where the days end.
+
+        Returns
+        -------
+        dict
+            ``signals`` and ``clustering``: the records as kept, oldest first. ``ohlcv``: timeframe -> rows of ISO-8601
+            UTC ``timestamp``, ``open``, ``high``, ``low``, ``close``, ``volume``, oldest first; when several markets
+            are meant each row has ``exchange`` and ``symbol`` too.
+
+        Raises
+        ------
+        InvalidInput
+            `days` is not a whole number from 1 to 36500.
+        NothingStored
+            Nothing was ever kept of what is wanted.
+        StoreFailure
+            A file cannot be read.
+        """
+        if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= LONGEST_DAYS:
+            raise InvalidInput("days", days, f"is not a whole number from 1 to {LONGEST_DAYS}")
+        markets = select(self.markets(), wanted)
+        if not markets:
+            raise NothingStored(f"nothing is stored for {_written(wanted)}")
+        start_ms = now_ms - days * DAY_MS
+        by_timeframe = {timeframe: self._candles_since(markets, timeframe, start_ms) for timeframe in timeframes}
+        return {
+            "signals": dataset.records(self.signals_path, markets, start_ms),
+            "ohlcv": {timeframe: dataset.ohlcv(candles) for timeframe, candles in by_timeframe.items() if candles},
+            "clustering": dataset.records(self.clustering_path, markets, start_ms),
+        }
+
+    def health(self) -> dict[str, Any]:
+        """How writing goes.
+
+        Returns
+        -------
+        dict
+            ``state``: ok or degraded; ``cause``: what cannot be written, or None; ``repaired``: files that ended in
+            half a record; ``set_aside``: damaged or foreign files renamed; ``not_kept``: records and candles lost;
+            ``waiting``: candles not in their file yet; ``files``, ``bytes``: size of the folder, at most half a minute
+            ago.
+        """
+        candles, days = self._candles.count(), (self._signals, self._clusters)
+        return self._health.report() | {
+            "repaired": sum(folder.repaired for folder in days),
+            "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
+            "not_kept": self._health.not_kept + candles["not_kept"],
+            "waiting": candles["waiting"],
+        }
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _own(self) -> None:
+        """Own the folder; raises StoreFailure when it cannot be written to, FolderInUse when it is another's."""
+        if not self._is_open:
+            raise StoreFailure(f"{self.base_path}: the store is not open")
+        with self._opening:
+            if self._ownership.is_held:
+                return
+            try:
+                for folder in self._folders:
+                    folder.mkdir(parents=True, exist_ok=True)
+                self._ownership.take()
+                for folder in self._folders:
+                    _clear(folder)
+            except OSError as error:
+                self._health.note("folder", error)
+                raise StoreFailure(f"{self.base_path}: cannot be written to: {error.strerror or error}") from error
+            self._health.note("folder", None)
+
+    def _append(self, kind: RecordFiles, batch: Batch, at_ms: int) -> None:
+        for market in batch:
+            names.stem(market)
+        try:
+            self._own()
+        except (StoreFailure, FolderInUse):
+            self._health.lose(sum(map(len, batch.values())))
+            raise
+        try:
+            kind.append(batch, at_ms)
+        finally:
+            self._candles.write_due()
+
+    def _candles_since(self, markets: Sequence[Market], timeframe: str, start_ms: int) -> dict[Market, ohlcv.Rows]:
+        found = {market: self.candles(market, timeframe).since(start_ms) for market in markets}
+        return {market: rows for market, rows in found.items() if len(rows)}
+
+    def _note_candles(self, name: str, error: OSError | None) -> None:
+        self._health.note(f"ohlcv/{name}", error)
+
+
+def _written(wanted: Wanted) -> str:
+    text = wanted.symbol or wanted.base
+    return f"{wanted.exchange}:{text}" if wanted.exchange else text
+
+
+def _clear(folder: Path) -> None:
+    """Remove the hidden files that a killed writer left; nobody else's."""
+    for path in folder.iterdir():
+        if files.is_leftover(path.name):
+            path.unlink(missing_ok=True)
