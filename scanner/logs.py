@@ -16,7 +16,7 @@ def set_up_logging(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every run
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it tells of every run; streams tell what matters
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 

@@ -85,7 +85,7 @@ def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = Fals
     expected = "is not a symbol such as 'BTC/USDT', 'BTC-USDT' or 'binance:BTC/USDT'"
     if not isinstance(text, str) or not 1 <= len(text) <= LONGEST:
         raise InvalidInput(field, text, expected)
-    exchange, rest = _split_exchange(text.strip().replace("%2F", "/").replace("%2f", "/").replace("%3A", ":"))
+    exchange, rest = _split_exchange(text.replace("%2F", "/").replace("%2f", "/").replace("%3A", ":"))
     if exchange is not None and not EXCHANGE.fullmatch(exchange):
         raise InvalidInput(field, text, expected)
     symbol = _with_slash(rest.upper())

@@ -10,8 +10,9 @@ import pytest
 from tests.waiting import wait_for
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def no_thread_is_left_behind() -> Iterator[None]:
+    """Fails the module whose tests leave a thread; fixtures of a module may keep some until its end."""
     before = set(threading.enumerate())
     yield
 

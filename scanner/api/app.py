@@ -16,7 +16,8 @@ def create_app(service: ScannerService) -> Flask:
     app = Flask("scanner_api", static_folder=None)
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
-    CORS(app, origins=[origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()])
+    origins = [origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()]
+    CORS(app, origins=origins, always_send=False)
     app.register_blueprint(health_routes())
     app.register_blueprint(continuous_routes(service))
     register_errors(app)

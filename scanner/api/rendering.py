@@ -11,13 +11,14 @@ from flask import Flask, Response, jsonify
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from scanner.errors import FolderInUse, InvalidInput, NothingStored, NotRunning, ScannerError
+from scanner.errors import FolderInUse, InvalidInput, NothingStored, NotRunning, ScannerError, UnknownExchange
 
 log = logging.getLogger(__name__)
 
 NOT_RUNNING = "Scanner not running"  # clients compare this text
 STATUS_OF: tuple[tuple[type[ScannerError], int, str], ...] = (
     (InvalidInput, 400, "Invalid input"),
+    (UnknownExchange, 400, "Unknown exchange"),
     (NothingStored, 404, "Nothing stored"),
     (FolderInUse, 409, "Data folder in use"),
     (NotRunning, 503, NOT_RUNNING),

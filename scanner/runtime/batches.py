@@ -108,12 +108,9 @@ class SignalBatch:
             record["error"] = "insufficient_data"
         return record
 
-    def cluster(self, i: int) -> CandleCluster | None:
-        """The cluster record of market `i`, None where its analysis found no cluster."""
-        clusters = self.analysis.clusters
-        if int(clusters.total_clusters[i]) == 0:
-            return None
-        found = clusters_record(clusters, i)
+    def cluster(self, i: int) -> CandleCluster:
+        """What clustering found in market `i`."""
+        found = clusters_record(self.analysis.clusters, i)
         return CandleCluster(str(self.markets[i]), self.timeframe, utc(self.at_ms), **found)
 
 

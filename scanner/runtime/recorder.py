@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ class Recorder:
         """Store what is worth keeping of one cycle of one exchange with `markets` rows; returns those signals."""
         kept: list[SignalBatch] = []
         signals: dict[Market, list[dict[str, Any]]] = {}
-        clusters: dict[Market, list[Any]] = {}
+        clusters: dict[Market, list[dict[str, Any]]] = {}
         for batch in batches:
             memory = self._kept.setdefault((batch.exchange, batch.timeframe), Kept(markets))
             chosen = np.flatnonzero(self._worth_keeping(batch, memory))
@@ -99,9 +99,9 @@ class Recorder:
                 kept.append(part)
                 for i, market in enumerate(part.markets):
                     signals.setdefault(market, []).append(part.record(i))
-            for i in np.flatnonzero(memory.new_clusters(batch)):
+            for i in np.flatnonzero(memory.new_clusters(batch)).tolist():
                 self.tally.clusters[batch.timeframe] += 1
-                clusters.setdefault(batch.markets[i], []).append(batch.cluster(int(i)))
+                clusters.setdefault(batch.markets[i], []).append(asdict(batch.cluster(i)))
         self._attempt(lambda: self._store.append_signals(signals, at_ms), bool(signals))
         self._attempt(lambda: self._store.append_clusters(clusters, at_ms), bool(clusters))
         return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +56,7 @@ class Run:
         self._signals = SignalCycle(
             self.gateway, self.books, self.state, self.recorder, clock, _deadline_s(cadence["signals"])
         )
-        jobs = {
+        jobs: dict[str, Callable[[], None]] = {
             "prices": PriceCycle(self.gateway, self.state, config, _deadline_s(cadence["prices"])),
             "signals": self._signals,
             "market_state": MarketStateCycle(self.books, self.state, config, clock),

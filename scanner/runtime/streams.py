@@ -48,6 +48,7 @@ class StreamFigures:
     missed: int = 0
     last_error: str | None = None
     due: datetime | None = None
+    behind: bool = False  # the newest due run was missed
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -140,7 +141,9 @@ class Streams:
         with self._lock:
             figures = self._figures[event.job_id]
             if isinstance(event, JobSubmissionEvent) and event.code == EVENT_JOB_SUBMITTED:
-                figures.due = event.scheduled_run_times[-1]
+                figures.due, figures.behind = event.scheduled_run_times[-1], False
             else:
                 figures.missed += 1
-                log.warning("stream %s missed a run: the one before is still busy or it came too late", event.job_id)
+                if not figures.behind:
+                    log.warning("stream %s misses runs: the one before is still busy", event.job_id)
+                figures.behind = True

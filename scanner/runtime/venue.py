@@ -16,7 +16,7 @@ from scanner.errors import InvalidInput
 from scanner.gateway.specs import ExchangeSpec, real_exchange
 from scanner.order import EMBEDDED, FUTURES_REPLAY, FUTURES_SIMULATED, SPOT_REPLAY, SPOT_SIMULATED
 from scanner.settings import Settings
-from scanner.simulated import Recording, SimulatedExchange, binance_urls, generated, kucoinfutures_urls, recorded
+from scanner.simulated import Recording, SimulatedExchange, binance_urls, generated, kucoinfutures_urls
 from scanner.timeframes import length_ms
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recordin
 
 def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording) -> Venue:
     clock = ScaledClock(replay_start_ms(recording), settings.speed, until_ms=recording.end_ms + AFTERMATH_MS)
-    server = SimulatedExchange(recorded(recording), clock)
+    server = SimulatedExchange(recording, clock)
     server.start()
     return Venue(_embedded_specs(exchanges, server.url), clock, [server], recording.end_ms, list(recording.notes))
 
