@@ -105,7 +105,7 @@ def read(path: Path) -> Rows:
     try:
         with path.open("rb") as file:
             return ohlcv.read(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return NONE
 
 

@@ -101,10 +101,6 @@ class DayFile:
         self._twin_stamp, self._twin_end = (self._stamp, self._end) if kept else (None, 0)
         self._stamp, self._end, self._empty = stamp, self._end + len(added), False
 
-    def sync(self) -> None:
-        """Have the records on the medium."""
-        files.sync(self.path)
-
     def close(self) -> None:
         """Leave the public file alone in its folder."""
         self._discard_twin()
@@ -225,10 +221,12 @@ class DayFiles:
 
     def close(self) -> None:
         """Sync, and remove the twins."""
-        self.sync()
-        with self._lock:
-            while self._known:
-                self._known.popitem()[1].close()
+        try:
+            self.sync()
+        finally:
+            with self._lock:
+                while self._known:
+                    self._known.popitem()[1].close()
 
     def _day(self, name: str) -> DayFile:
         day = self._known.get(name)

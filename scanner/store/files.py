@@ -76,9 +76,11 @@ def replace(path: Path, data: bytes, *, keep_old: bool = False) -> None:
 
 
 def write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """One write call; a short one, as on a disk that is all but full, is an error."""
-    if os.pwrite(descriptor, data, offset) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    """Write `data` at `offset`, by one call unless the medium is all but full; then the next call says why."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written
 
 
 def sync(path: Path) -> None:

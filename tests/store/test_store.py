@@ -1,0 +1,352 @@
+"""TrainingStore on a real folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scanner.errors import InvalidInput, NothingStored, StoreFailure
+from scanner.markets import Market, parse_symbol
+from scanner.store.store import TrainingStore
+from scanner.timeframes import DAY_MS, HOUR_MS, LENGTH_MS, MINUTE_MS
+from tests.store.making import (
+    BTC,
+    ETH,
+    MIDNIGHT,
+    NOON,
+    SWAP,
+    Seconds,
+    candles,
+    child,
+    cluster,
+    line_from,
+    listing,
+    signal,
+)
+
+BITCOIN = parse_symbol("BTC/USDT")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with TrainingStore(tmp_path / "data", clock=Seconds()) as store:
+        yield store
+
+
+def array(store, name, folder="signals"):
+    return json.loads((store.base_path / folder / name).read_text())
+
+
+def test_files_lie_where_people_look_for_them(store):
+    store.append_signals({BTC: [signal()]}, NOON)
+    store.append_clusters({BTC: [cluster()]}, NOON)
+    store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
+    assert array(store, "binance_BTCUSDT_2025-10-24.json") == [signal()]
+    assert array(store, "binance_BTCUSDT_2025-10-24.json", "clustering") == [cluster()]
+    frame = pd.read_parquet(store.base_path / "ohlcv" / "binance_BTCUSDT_5m.parquet")
+    assert frame["close"].tolist() == [100, 100, 100]
+
+
+def test_opening_creates_the_folders_and_constructing_does_not(tmp_path):
+    store = TrainingStore(tmp_path / "data")
+    assert listing(tmp_path) == []
+    with store:
+        assert listing(tmp_path / "data") == ["clustering", "ohlcv", "scanner.lock", "signals"]
+
+
+def test_a_final_signal_is_kept_once_even_across_a_restart(store):
+    final = signal(final=True)
+    store.append_signals({BTC: [final, final]}, NOON)
+    store.append_signals({BTC: [{**final, "combined_score": 0.0}]}, NOON)
+    store.close()
+    store.open()
+    store.append_signals({BTC: [final, signal(final=True, timeframe="1h")]}, NOON)
+    assert array(store, "binance_BTCUSDT_2025-10-24.json") == [final, signal(final=True, timeframe="1h")]
+
+
+def test_live_signals_are_kept_as_they_come(store):
+    store.append_signals({BTC: [signal(), signal()]}, NOON)
+    assert len(array(store, "binance_BTCUSDT_2025-10-24.json")) == 2
+
+
+def test_records_go_to_the_file_of_their_own_utc_day(store, monkeypatch):
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        store.append_signals({BTC: [signal(MIDNIGHT - 1), signal(MIDNIGHT)]}, NOON + 9 * DAY_MS)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    days = ["binance_BTCUSDT_2025-10-23.json", "binance_BTCUSDT_2025-10-24.json"]
+    assert [name for name in listing(store.signals_path) if name[0] != "."] == days
+
+
+def test_records_are_not_changed_by_keeping_them(store):
+    record = signal(price=math.nan, flag=np.bool_(True))
+    before = dict(record)
+    store.append_signals({BTC: [record]}, NOON)
+    assert list(record.items()) == list(before.items())
+    assert array(store, "binance_BTCUSDT_2025-10-24.json")[0] | {"price": 0} == before | {"price": 0, "flag": True}
+
+
+def test_a_hostile_market_is_refused_before_anything_is_written(store):
+    with pytest.raises(InvalidInput):
+        store.append_signals({BTC: [signal()], Market("binance", "../../x"): [signal()]}, NOON)
+    with pytest.raises(InvalidInput):
+        store.append_candles(Market("..", "BTC/USDT"), "5m", *candles(MIDNIGHT, 1))
+    assert not store.has_anything()
+
+
+def test_a_record_that_is_no_json_costs_itself_only(store):
+    with pytest.raises(StoreFailure, match=r"signals/binance_BTCUSDT cannot be written"):
+        store.append_signals({BTC: [signal(), signal(bad=object())], ETH: [signal()]}, NOON)
+    assert len(array(store, "binance_BTCUSDT_2025-10-24.json")) == 1
+    assert len(array(store, "binance_ETHUSDT_2025-10-24.json")) == 1
+    assert store.health()["not_kept"] == 1
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others_and_recovers(store):
+    obstacle = store.signals_path / "binance_BTCUSDT_2025-10-24.json"
+    obstacle.mkdir()
+    with pytest.raises(StoreFailure, match="Is a directory"):
+        store.append_signals({BTC: [signal()], ETH: [signal()]}, NOON)
+    health = store.health()
+    assert (health["state"], health["not_kept"]) == ("degraded", 1)
+    assert health["cause"] == "signals/binance_BTCUSDT cannot be written: Is a directory"
+    assert len(array(store, "binance_ETHUSDT_2025-10-24.json")) == 1
+    obstacle.rmdir()
+    store.append_signals({BTC: [signal()]}, NOON)
+    assert (store.health()["state"], store.health()["cause"], store.health()["not_kept"]) == ("ok", None, 1)
+
+
+def test_candles_that_cannot_be_written_wait_and_stay_readable(store):
+    obstacle = store.ohlcv_path / "binance_BTCUSDT_5m.parquet"
+    obstacle.mkdir()
+    with pytest.raises(StoreFailure, match=r"ohlcv/binance_BTCUSDT_5m\.parquet"):
+        store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
+    store.append_candles(ETH, "5m", *candles(MIDNIGHT, 3))
+    assert (store.health()["state"], store.health()["waiting"]) == ("degraded", 3)
+    obstacle.rmdir()
+    assert len(store.candles(BTC, "5m")) == 3
+    store.flush()
+    assert (store.health()["state"], store.health()["waiting"]) == ("ok", 0)
+    assert len(pd.read_parquet(obstacle)) == 3
+
+
+def test_a_folder_that_cannot_be_made_degrades_and_recovers(tmp_path):
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with TrainingStore(tmp_path / "data") as store:
+        with pytest.raises(StoreFailure, match="cannot be written to"):
+            store.append_signals({BTC: [signal()]}, NOON)
+        with pytest.raises(StoreFailure):
+            store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
+        assert (store.health()["state"], store.health()["not_kept"]) == ("degraded", 1)
+        assert len(store.candles(BTC, "5m")) == 3
+        (tmp_path / "data").unlink()
+        store.append_signals({BTC: [signal()]}, NOON)
+        assert store.health()["state"] == "ok"
+    assert len(pd.read_parquet(tmp_path / "data" / "ohlcv" / "binance_BTCUSDT_5m.parquet")) == 3
+
+
+def test_a_full_disk_loses_what_does_not_fit_and_harms_nothing(tmp_path):
+    with child("limited", tmp_path, 4000) as process:
+        failed, health, state = (line_from(process) for _ in range(3))
+        process.wait(timeout=30)
+    number = int(failed.split()[1])
+    assert "File too large" in failed
+    assert json.loads(health) == {
+        "state": "degraded",
+        "cause": "signals/binance_BTCUSDT cannot be written: File too large",
+        "not_kept": 1,
+    }
+    assert state == "ok"
+    kept = json.loads((tmp_path / "signals" / "binance_BTCUSDT_2025-10-24.json").read_text())
+    assert [record["number"] for record in kept] == [*range(number), -1]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def fill(path):
+    with suppress(OSError), path.open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(b"x" * 1000)
+
+
+def test_a_disk_that_is_full_for_a_while_costs_the_records_of_that_while_only(small_disk):
+    with TrainingStore(small_disk / "data") as store:
+        store.append_signals({BTC: [signal(number=1)]}, NOON)
+        fill(small_disk / "ballast")
+        for number in (2, 3):
+            with pytest.raises(StoreFailure, match="No space left"):
+                store.append_signals({BTC: [signal(number=number, filling="x" * 9000)]}, NOON)
+        with pytest.raises(StoreFailure, match="No space left"):
+            store.append_candles(BTC, "5m", *candles(MIDNIGHT, 5_000)[:5], np.random.default_rng(1).random(5_000))
+        assert (store.health()["state"], store.health()["not_kept"]) == ("degraded", 2)
+        (small_disk / "ballast").unlink()
+        store.append_signals({BTC: [signal(number=4)]}, NOON)
+        store.flush()
+        assert (store.health()["state"], store.health()["not_kept"]) == ("ok", 2)
+        assert [record["number"] for record in array(store, "binance_BTCUSDT_2025-10-24.json")] == [1, 4]
+        assert len(pd.read_parquet(store.ohlcv_path / "binance_BTCUSDT_5m.parquet")) == 5_000
+
+
+def test_a_store_that_is_not_open_does_not_write(tmp_path):
+    with pytest.raises(StoreFailure, match="not open"):
+        TrainingStore(tmp_path).append_signals({BTC: [signal()]}, NOON)
+    assert listing(tmp_path) == []
+
+
+def test_health_counts_repairs_and_the_size_of_the_folder(store):
+    (store.signals_path / "binance_BTCUSDT_2025-10-24.json").write_text('[\n{"a":1},\n{"b')
+    (store.clustering_path / "binance_BTCUSDT_2025-10-24.json").write_text("foreign")
+    (store.ohlcv_path / "binance_BTCUSDT_5m.parquet").write_text("foreign")
+    store.append_signals({BTC: [signal()]}, NOON)
+    store.append_clusters({BTC: [cluster()]}, NOON)
+    store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
+    health = store.health()
+    assert (health["repaired"], health["set_aside"], health["state"]) == (1, 2, "ok")
+    files = [path for path in store.base_path.rglob("*") if path.is_file()]
+    assert (health["files"], health["bytes"]) == (len(files), sum(path.stat().st_size for path in files))
+
+
+def test_foreign_files_are_left_alone(store):
+    for folder in (store.base_path, store.signals_path, store.ohlcv_path):
+        for name in ("notes.txt", ".hidden.tmp", "x.parquet", "binance_BTCUSDT_5m.csv"):
+            (folder / name).write_text(name)
+    store.close()
+    store.open()
+    store.append_signals({BTC: [signal()]}, NOON)
+    store.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+    store.close()
+    for folder in (store.base_path, store.signals_path, store.ohlcv_path):
+        for name in ("notes.txt", ".hidden.tmp", "x.parquet", "binance_BTCUSDT_5m.csv"):
+            assert (folder / name).read_text() == name
+
+
+def test_leftovers_of_a_killed_writer_are_cleared_at_the_start(store):
+    store.close()
+    for folder, name in ((store.ohlcv_path, ".binance_BTCUSDT_5m.parquet.tmp"), (store.signals_path, ".x.json.twin")):
+        (folder / name).write_text("half")
+    store.open()
+    assert listing(store.ohlcv_path) == listing(store.signals_path) == []
+
+
+# -- datasets ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled(store):
+    for market in (BTC, SWAP, ETH):
+        store.append_signals(
+            {market: [signal(NOON - day * DAY_MS, exchange=market.exchange) for day in range(3)]}, NOON
+        )
+        store.append_clusters({market: [cluster(NOON - day * DAY_MS, symbol=str(market)) for day in range(3)]}, NOON)
+        store.append_candles(market, "1h", *candles(NOON - 3 * DAY_MS, 72, step_ms=HOUR_MS))
+    return store
+
+
+def test_a_bare_symbol_merges_exchanges_and_a_prefixed_one_selects(filled):
+    both = filled.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+    assert [record["exchange"] for record in both["signals"]] == ["binance", "kucoinfutures"] * 3
+    assert len(both["clustering"]) == 6
+    assert both["ohlcv"]["1h"][1] == {
+        "timestamp": "2025-10-21T12:00:00+00:00",
+        **dict.fromkeys(("open", "high", "low", "close"), 100.0),
+        "volume": 1.0,
+        "exchange": "kucoinfutures",
+        "symbol": "BTC/USDT:USDT",
+    }
+    one = filled.dataset(parse_symbol("kucoinfutures:BTC/USDT"), 30, LENGTH_MS, NOON)
+    assert {record["exchange"] for record in one["signals"]} == {"kucoinfutures"}
+    assert set(one["ohlcv"]["1h"][0]) == {"timestamp", "open", "high", "low", "close", "volume"}
+
+
+def test_days_are_24_hours_back_from_now(filled):
+    data = filled.dataset(parse_symbol("binance:BTC/USDT"), 1, ["1h"], NOON)
+    assert [record["timestamp"][:10] for record in data["signals"]] == ["2025-10-23", "2025-10-24"]
+    assert [record["timestamp"][:10] for record in data["clustering"]] == ["2025-10-23", "2025-10-24"]
+    assert len(data["ohlcv"]["1h"]) == 24
+
+
+def test_a_daily_final_signal_counts_from_when_it_was_made(store):
+    final = signal(MIDNIGHT + 15_000, timeframe="1d", final=True)
+    store.append_signals({BTC: [final]}, NOON)
+    assert store.dataset(BITCOIN, 1, [], NOON)["signals"] == [final]
+
+
+def test_only_the_timeframes_asked_for_and_kept_are_given(filled):
+    assert list(filled.dataset(BITCOIN, 30, ["5m", "1h", "4h"], NOON)["ohlcv"]) == ["1h"]
+    assert filled.dataset(BITCOIN, 30, ["5m"], NOON)["ohlcv"] == {}
+
+
+def test_candles_that_wait_are_in_the_dataset(filled):
+    filled.append_candles(BTC, "1h", *candles(NOON, 1, price=7, step_ms=HOUR_MS))
+    rows = filled.dataset(parse_symbol("binance:BTC/USDT"), 1, ["1h"], NOON + HOUR_MS)["ohlcv"]["1h"]
+    assert rows[-1]["close"] == 7
+
+
+def test_old_data_are_an_empty_dataset_and_none_at_all_an_error(filled):
+    late = filled.dataset(BITCOIN, 1, LENGTH_MS, NOON + 99 * DAY_MS)
+    assert late == {"signals": [], "ohlcv": {}, "clustering": []}
+    with pytest.raises(NothingStored, match="SOL/USDT"):
+        filled.dataset(parse_symbol("SOL/USDT"), 1, LENGTH_MS, NOON)
+    with pytest.raises(NothingStored, match="okx:BTC/USDT"):
+        filled.dataset(parse_symbol("okx:BTC/USDT"), 1, LENGTH_MS, NOON)
+
+
+@pytest.mark.parametrize("days", [0, -1, 10**9, 1.5, True, "3"])
+def test_days_that_are_none_are_refused(filled, days):
+    with pytest.raises(InvalidInput, match="days"):
+        filled.dataset(BITCOIN, days, LENGTH_MS, NOON)
+
+
+def test_a_store_that_was_never_opened_reads(filled):
+    reader = TrainingStore(filled.base_path)
+    assert reader.has_anything()
+    assert reader.markets() == [BTC, ETH, SWAP]
+    assert reader.dataset(BITCOIN, 30, LENGTH_MS, NOON) == filled.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+
+
+def test_reading_changes_nothing_whatever_is_in_the_folder(filled):
+    (filled.signals_path / "binance_BTCUSDT_2025-10-24.json").write_text('[\n{"timestamp":"2025-10-24T12:00:00Z"},\n{"')
+    (filled.clustering_path / "binance_BTCUSDT_2025-10-24.json").write_text("foreign")
+    (filled.ohlcv_path / "binance_BTCUSDT_1h.parquet").write_text("foreign")
+    before = [listing(folder) for folder in (filled.signals_path, filled.clustering_path, filled.ohlcv_path)]
+    data = TrainingStore(filled.base_path).dataset(parse_symbol("binance:BTC/USDT"), 30, LENGTH_MS, NOON)
+    assert (len(data["signals"]), len(data["clustering"]), data["ohlcv"]) == (3, 2, {})
+    assert before == [listing(folder) for folder in (filled.signals_path, filled.clustering_path, filled.ohlcv_path)]
+
+
+def test_a_folder_that_does_not_exist_holds_nothing(tmp_path):
+    store = TrainingStore(tmp_path / "none")
+    assert not store.has_anything()
+    with pytest.raises(NothingStored):
+        store.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+    assert listing(tmp_path) == []
+
+
+def test_nothing_is_left_open(tmp_path):
+    before = len(listing(Path("/proc/self/fd")))
+    for _ in range(20):
+        with TrainingStore(tmp_path) as store:
+            store.append_signals({BTC: [signal()], ETH: [signal()]}, NOON)
+            store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
+            store.dataset(BITCOIN, 30, LENGTH_MS, MIDNIGHT + 30 * MINUTE_MS)
+    assert len(listing(Path("/proc/self/fd"))) == before
