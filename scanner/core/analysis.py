@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanner.config import StreamConfig
-from scanner.core import momentum as momentum_
 from scanner.core.candles import Bool, Candles, Float, Small
 from scanner.core.clustering import Clusters, detect_clusters
-from scanner.core.momentum import Momentum, detect_momentum
+from scanner.core.momentum import CANDLES, Momentum, detect_momentum
 from scanner.core.results import Batch, joined
 from scanner.core.reversion import Reversion, detect_reversion
 from scanner.core.scoring import classify_signals, combine
@@ -88,5 +87,5 @@ def _analyse_block(candles: Candles, config: StreamConfig) -> Analysis:
             combined,
         ),
         price=np.where(window.count > 0, window.close[..., -1], np.nan),
-        enough=window.count >= momentum_.CANDLES,
+        enough=window.count >= CANDLES,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanner.core.candles import Float
-from scanner.core.percentile import FEWEST, percentile_of
+from scanner.core.percentile import percentile_of
 
 HIGH, LOW = 75, 25  # of the percentile, both inclusive
 
@@ -49,7 +49,7 @@ def volatility_regime(close: Float, candles_per_hour: int) -> Volatility:
     if close.ndim != 2 or candles_per_hour < 1:
         raise ValueError(f"volatility_regime: closes of shape {close.shape}, {candles_per_hour} candles per hour")
     hours = _hourly_volatility(close, candles_per_hour)  # [M, hours]
-    if hours.shape[-1] <= FEWEST:
+    if not hours.size:
         return Volatility("unknown", math.nan)
     moved = (hours > 0).any(axis=-1)
     ranks = percentile_of(hours[moved, -1], hours[moved, :-1])

@@ -7,11 +7,7 @@ import pandas as pd
 from scanner.core.candles import Candles
 
 
-def frames(candles: Candles) -> list[pd.DataFrame]:
-    """The newest 100 candles of every market."""
+def frame(candles: Candles, count: int = 100) -> pd.DataFrame:
+    """The newest candles of one market, float64[W]."""
     names = ("open", "high", "low", "close", "volume")
-    columns = candles.last(100).columns()
-    return [
-        pd.DataFrame({name: column[row] for name, column in zip(names, columns, strict=True)})
-        for row in range(len(candles.close))
-    ]
+    return pd.DataFrame(dict(zip(names, candles.last(count).columns(), strict=True)))

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.plain import analyse_plain
 from scanner.core.analysis import analyse
 from scanner.core.candles import Candles
 from scanner.records import SIGNAL_TYPES, STRENGTHS
-from tests.core.frames import frames
+from tests.core.frames import frame
 from tests.core.making import ABSOLUTE, BOTH, bits, candles_of, random_candles, values
 
 
@@ -44,13 +45,25 @@ def test_the_worked_example_of_an_overbought_pump():
 @given(candles=random_candles(whole=True))
 def test_the_batch_agrees_with_one_market_at_a_time(config, candles):
     found = analyse(candles, config)
-    for row, frame in enumerate(frames(candles)):
+    for row in range(len(candles.close)):
         mine = found.take(row)
-        plain = analyse_plain(frame, config)
+        plain = analyse_plain(frame(candles.rows(row)), config)
         assert SIGNAL_TYPES[mine.signal_type] == plain.pop("signal_type")
         assert STRENGTHS[mine.momentum.strength] == plain.pop("strength")
         flat = {**values(mine), **values(mine.clusters), **values(mine.reversion), **values(mine.momentum)}
         assert {name: flat[name] for name in plain} == pytest.approx(plain, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("config", BOTH, ids=lambda config: config.scoring)
+@given(candles=random_candles(markets=1, whole=True), age=st.integers(20, 99))
+def test_a_young_market_is_judged_by_the_candles_it_has(config, candles, age):
+    young = candles.last(100).rows(0)
+    young = Candles(*(np.where(np.arange(100) < 100 - age, np.nan, column) for column in young.columns()))
+    plain = analyse_plain(frame(candles.rows(0), age), config)
+    mine = analyse(young, config)
+    assert SIGNAL_TYPES[mine.signal_type] == plain["signal_type"]
+    assert mine.reversion.rsi == pytest.approx(plain["rsi"], abs=1e-9)
+    assert mine.combined_score == pytest.approx(plain["combined_score"], rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize("lead", [(), (0,), (1,), (3,), (2, 3), (2, 1, 3)])

@@ -5,7 +5,7 @@ from hypothesis import given
 from benchmarks.plain import clusters_plain
 from scanner.config import StreamConfig
 from scanner.core.clustering import detect_clusters
-from tests.core.frames import frames
+from tests.core.frames import frame
 from tests.core.making import ABSOLUTE, candles_of, random_candles, values
 
 NONE = {
@@ -110,5 +110,6 @@ def test_nineteen_candles_are_too_few():
 @given(random_candles(whole=True))
 def test_the_batch_agrees_with_a_plain_loop(candles):
     found = detect_clusters(candles, ABSOLUTE)
-    for row, frame in enumerate(frames(candles)):
-        assert values(found.take(row)) == pytest.approx(clusters_plain(frame, ABSOLUTE), abs=1e-12)
+    for row in range(len(candles.close)):
+        market = frame(candles.rows(row))
+        assert values(found.take(row)) == pytest.approx(clusters_plain(market, ABSOLUTE), abs=1e-12)

@@ -1,5 +1,7 @@
 """What every detector owes, in both forms of scoring: bit for bit, not approximately."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -157,6 +159,16 @@ def test_a_poisoned_market_changes_only_itself(config, poison, candles, data):
         assert np.isnan(found.price[row])
 
 
+@given(candles=random_candles(markets=2), start=st.integers(0, 97), length=st.integers(1, 98))
+def test_a_hole_makes_a_market_unsound(config, candles, start, length):
+    holed = copied(candles.last(100))
+    for column in holed.columns():
+        column[0, 1 + start : min(1 + start + length, 99)] = np.nan  # the first and the last candle remain
+    found = analyse(holed, config)
+    assert flat(found, 0) == NEUTRAL
+    assert bits(found.take(1)) == bits(analyse(candles.rows(1), config))
+
+
 @given(candles=random_candles(markets=2), age=st.integers(0, 100))
 def test_candles_before_a_listing_do_not_exist(config, candles, age):
     young = copied(candles.last(100))
@@ -191,6 +203,12 @@ def test_scores_stay_in_their_ranges(config, candles):
         assert score.max() <= 100
     assert found.momentum.volume_ratio.max() <= 4
     assert set(np.unique(found.reversion.reversion_direction)) <= {-1, 1}
+
+
+def test_an_unsound_market_is_neutral_under_the_loosest_thresholds(config):
+    loose = replace(config, excessive_gain_threshold=0, volume_exhaustion_multiplier=0, volume_decline_threshold=1)
+    loose = replace(loose, volume_threshold_multiplier=0, cluster_trend_threshold=0, cluster_followthrough_threshold=0)
+    assert flat(analyse(Candles(*np.full((5, 1, 100), np.nan)), loose), 0) == NEUTRAL
 
 
 def test_a_flat_market_is_neutral(config):

@@ -6,7 +6,7 @@ from benchmarks.plain import clusters_plain, momentum_plain
 from scanner.core.clustering import detect_clusters
 from scanner.core.momentum import detect_momentum
 from scanner.records import STRENGTHS
-from tests.core.frames import frames
+from tests.core.frames import frame
 from tests.core.making import ABSOLUTE, candles_of, random_candles, values
 from tests.core.test_clustering import rally
 
@@ -84,8 +84,9 @@ def test_nineteen_candles_are_too_few():
 @given(random_candles(whole=True))
 def test_the_batch_agrees_with_pandas(candles):
     found = detect_momentum(candles, detect_clusters(candles, ABSOLUTE), ABSOLUTE)
-    for row, frame in enumerate(frames(candles)):
-        plain = momentum_plain(frame, clusters_plain(frame, ABSOLUTE), ABSOLUTE)
+    for row in range(len(candles.close)):
+        market = frame(candles.rows(row))
+        plain = momentum_plain(market, clusters_plain(market, ABSOLUTE), ABSOLUTE)
         mine = values(found.take(row))
         assert STRENGTHS[mine.pop("strength")] == plain.pop("strength")
         assert mine == pytest.approx(plain, rel=1e-9, abs=1e-9)

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from benchmarks.plain import reversion_plain
 from scanner.core.reversion import detect_reversion
-from tests.core.frames import frames
+from tests.core.frames import frame
 from tests.core.making import ABSOLUTE, candles_of, random_candles, values
 
 FLAT = [100.0] * 100
@@ -108,14 +108,20 @@ def test_the_direction_is_against_the_gain_or_else_the_side_of_the_rsi(close, di
     assert reversion_of(close)["reversion_direction"] == direction
 
 
-def test_rsi_extremes_are_exclusive():
-    # gains g and losses l, one each at the newest two steps: 100 * 13 g / (13 g + 14 l) = 70 with g = 98, l = 39
-    found = reversion_of([1000.0] * 98 + [1098, 1059])
-    assert found["rsi"] == pytest.approx(70, abs=1e-12)
-    assert reversion_of([1000.0] * 98 + [1098, 1059.5])["is_overbought"] is True
-    assert reversion_of([1000.0] * 98 + [1098, 1058.5])["is_overbought"] is False
-    assert reversion_of([1000.0] * 98 + [902, 940.5])["is_oversold"] is True
-    assert reversion_of([1000.0] * 98 + [902, 941.5])["is_oversold"] is False
+@pytest.mark.parametrize(
+    ("last_two", "rsi", "overbought", "oversold"),
+    [
+        # gain g, then loss l: 100 * 13 g / (13 g + 14 l) is 70 with g = 98 and l = 39
+        ([1098, 1059.0], 70, False, False),
+        ([1098, 1059.1], 70.05, True, False),
+        ([902, 941.0], 30, False, False),
+        ([902, 940.9], 29.95, False, True),
+    ],
+)
+def test_rsi_extremes_are_exclusive(last_two, rsi, overbought, oversold):
+    found = reversion_of([1000.0] * 98 + last_two)
+    assert found["rsi"] == (rsi if rsi in (30, 70) else pytest.approx(rsi, abs=0.01))
+    assert (found["is_overbought"], found["is_oversold"]) == (overbought, oversold)
 
 
 def test_ten_candles_are_enough_except_for_the_rsi():
@@ -130,8 +136,9 @@ def test_ten_candles_are_enough_except_for_the_rsi():
 @given(random_candles(whole=True))
 def test_the_batch_agrees_with_pandas_and_ta(candles):
     found = detect_reversion(candles, ABSOLUTE)
-    for row, frame in enumerate(frames(candles)):
-        assert values(found.take(row)) == pytest.approx(reversion_plain(frame, ABSOLUTE), abs=1e-9)
+    for row in range(len(candles.close)):
+        market = frame(candles.rows(row))
+        assert values(found.take(row)) == pytest.approx(reversion_plain(market, ABSOLUTE), abs=1e-9)
 
 
 def test_directions_are_small_integers():

@@ -18,6 +18,15 @@ def test_a_quiet_hour_after_wild_ones_is_low():
     assert volatility_regime(walk([0.01] * 300 + [0.001] * 12)[None], 12).regime == "low"
 
 
+@pytest.mark.parametrize(
+    ("below", "regime"), [(75, "high"), (74, "medium"), (50, "medium"), (26, "medium"), (25, "low"), (0, "low")]
+)
+def test_the_limits_are_inclusive(below, regime):
+    earlier = np.random.default_rng(1).permutation(100)  # as many hours of one candle, of 1 % to 2 %
+    sizes = 0.01 + 0.0001 * np.append(earlier, below - 0.5)
+    assert volatility_regime(walk(sizes)[None], 1) == Volatility(regime, below)
+
+
 def test_growing_volatility_ends_at_the_top_of_its_own_history():
     assert volatility_regime(walk(np.linspace(0.001, 0.01, 300))[None], 12) == Volatility("high", 100)
 
