@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -14,7 +16,7 @@ from scanner.config import StreamConfig
 from scanner.core.breadth import market_breadth
 from scanner.core.candles import Bool
 from scanner.core.volatility import volatility_regime
-from scanner.gateway.answers import CandleRequest, CandleSweep
+from scanner.gateway.answers import CandleSweep
 from scanner.gateway.gateway import Gateway
 from scanner.records import iso
 from scanner.runtime.batches import Context, SignalBatch
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 ACTIVE_SCORE = 60.0  # a newest signal above this counts as active
 FIRST_WAIT_S = 20.0  # how long a first cycle waits for an exchange to come up
+LATE_COMERS_S = 3.0  # and, once one has, for the others
 
 
 class Books:
@@ -77,24 +80,45 @@ class SignalCycle:
     ) -> None:
         self._gateway, self._books, self._state = gateway, books, state
         self._recorder, self._clock, self._deadline_s = recorder, clock, deadline_s
-        self._waited = False
+        self._first = True
+        self._over = threading.Event()
         self.settled_ms = 0  # market time at which the last cycle began in which nothing stayed open
 
     def __call__(self) -> None:
-        if not self._waited:
+        began_ms, whole = self._clock.now_ms(), True
+        if self._first:
             self._gateway.wait_ready(FIRST_WAIT_S)
-            self._waited = True
-        self._books.open(self._gateway)
-        began_ms, open_ends = self._clock.now_ms(), 0
-        for sweep in self._gateway.candles(self._wanted(), self._deadline_s):
-            self._advance(self._books.by_exchange[sweep.exchange], sweep)
-            open_ends += len(sweep.deferred) + len(sweep.failed)
-        if self._books.by_exchange and not open_ends:
+        done: set[str] = set()
+        while fresh := self._comers(done):
+            whole &= self._sweep(fresh)
+            done |= fresh
+        self._first = False
+        if done and whole:
             self.settled_ms = began_ms
 
-    def _wanted(self) -> list[CandleRequest]:
+    def end(self) -> None:
+        """Wait for nobody any more."""
+        self._over.set()
+
+    def _comers(self, done: set[str]) -> set[str]:
+        """Exchanges with a book that this cycle has not been through; a first cycle waits a little for late ones."""
+        ends = time.monotonic() + LATE_COMERS_S
+        while True:
+            self._books.open(self._gateway)
+            fresh = set(self._books.by_exchange) - done
+            connecting = any(state.state == "connecting" for state in self._gateway.states().values())
+            if fresh or not (self._first and done and connecting) or time.monotonic() > ends or self._over.wait(0.05):
+                return fresh
+
+    def _sweep(self, exchanges: set[str]) -> bool:
+        """Bring some exchanges up to now; whether every request was answered."""
         now_ms = self._clock.now_ms()
-        return [request for book in self._books.by_exchange.values() for request in book.wanted(now_ms)]
+        wanted = [request for name in sorted(exchanges) for request in self._books.by_exchange[name].wanted(now_ms)]
+        unanswered = len(wanted)
+        for sweep in self._gateway.candles(wanted, self._deadline_s):
+            self._advance(self._books.by_exchange[sweep.exchange], sweep)
+            unanswered -= len(sweep.answers)
+        return unanswered == 0
 
     def _advance(self, book: Book, sweep: CandleSweep) -> None:
         """Bring one exchange up to now: merge, score, keep, publish."""

@@ -45,6 +45,7 @@ class Run:
             clock,
             timeframes=tuple(config.styles.values()),
             weight_share=config.weight_share,
+            price_interval_s=config.price_update_interval,
         )
         intervals = {
             "prices": config.price_update_interval,
@@ -72,6 +73,7 @@ class Run:
         """End everything within `STOP_S`; waits of the streams end because the gateway has gone."""
         ends = time.monotonic() + STOP_S
         self.streams.pause()
+        self._signals.end()
         self.gateway.stop(deadline_s=STOP_S / 2)
         self.streams.stop(max(ends - time.monotonic(), 0.5))
         self.venue.close()

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from scanner.runtime.cycles import FullScan, rank_panel
 from scanner.runtime.query import SignalQuery, newest_by_style, select_records
 from scanner.runtime.run import Run
 from scanner.runtime.state import newest_places
-from scanner.runtime.venue import load_recording, open_venue, replay_exchanges
+from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges
 from scanner.settings import Settings
 from scanner.simulated import Recording
 from scanner.store.store import TrainingStore
@@ -43,11 +43,19 @@ class ScannerService:
         Where files go and what is scanned when a start names nothing.
     full_scan : FullScan
         What the 90 s stream does.
+    venues : callable
+        Makes the venue of a run from exchange ids, settings and a recording.
     """
 
-    def __init__(self, settings: Settings | None = None, full_scan: FullScan = rank_panel) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        full_scan: FullScan = rank_panel,
+        venues: Callable[[Sequence[str], Settings, Recording | None], Venue] = open_venue,
+    ) -> None:
         self.settings = settings or Settings()
         self.full_scan = full_scan
+        self._open_venue = venues
         self._lock = threading.Lock()  # held while a run starts or stops, never while one scans
         self._run: Run | None = None
         self._running = False
@@ -89,7 +97,7 @@ class ScannerService:
         with self._lock:
             if self._running:
                 return None
-            venue = open_venue(order.exchanges, self.settings, self._recording)
+            venue = self._open_venue(order.exchanges, self.settings, self._recording)
             store = TrainingStore(self.settings.data_dir)
             try:
                 store.open()

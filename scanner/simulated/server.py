@@ -132,8 +132,11 @@ class SimulatedExchange:
             self._port = runner.addresses[0][1]
             listening.set()
             await self._ended.wait()
+            await site.stop()
+            await _turns()  # a connection accepted at the last moment becomes one that cleanup can close
         finally:
             await runner.cleanup()
+            await _turns()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request: faults, then weight, then the answer."""
@@ -167,3 +170,9 @@ class SimulatedExchange:
             return 200, protocol.answer(request.path, request.query, seen)
         except Refused as refused:
             return refused.status, refused.body
+
+
+async def _turns(count: int = 5) -> None:
+    """Let the loop do what is already due."""
+    for _ in range(count):
+        await asyncio.sleep(0)
