@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +43,6 @@ class DataPersistenceManager:
     Attributes
     ----------
     base_path, signals_path, ohlcv_path, clustering_path : Path
-
-    Raises
-    ------
-    OSError
-        The folders cannot be created.
     """
 
     def __init__(
@@ -64,8 +60,9 @@ class DataPersistenceManager:
         self.ohlcv_path = self.store.ohlcv_path
         self.clustering_path = self.store.clustering_path
         if self._owns_store:
-            for folder in (self.signals_path, self.ohlcv_path, self.clustering_path):
-                folder.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # the first write tries again, and says why it cannot
+                for folder in (self.signals_path, self.ohlcv_path, self.clustering_path):
+                    folder.mkdir(parents=True, exist_ok=True)
 
     async def persist_signals(self, symbol: str, signal_data: dict[str, Any], timestamp: datetime) -> None:
         """Keep one signal under the given time.

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from scanner.clock import ManualClock
-from scanner.errors import FolderInUse, InvalidInput, NothingStored
+from scanner.errors import FolderInUse, InvalidInput, NothingStored, StoreFailure
 from scanner.records import CandleCluster, utc
 from scanner.store.ohlcv import COLUMNS
 from scanner.store.persistence import DataPersistenceManager, get_training_dataset
@@ -48,6 +48,14 @@ def test_constructing_creates_the_folders(tmp_path):
         "ohlcv",
         "clustering",
     ]
+
+
+def test_a_folder_that_cannot_be_made_is_said_at_the_first_write(tmp_path):
+    (tmp_path / "data").touch()
+    manager = DataPersistenceManager(tmp_path / "data")
+    with pytest.raises(StoreFailure, match="Not a directory"):
+        asyncio.run(manager.persist_signals(MARKET, signal(), utc(NOON)))
+    manager.close()
 
 
 async def keep_one_of_each(manager):

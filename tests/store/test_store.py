@@ -317,6 +317,15 @@ def test_days_that_are_none_are_refused(filled, days):
         filled.dataset(BITCOIN, days, LENGTH_MS, NOON)
 
 
+def test_the_newest_signal_of_every_market_and_timeframe_is_given(filled):
+    hourly = signal(NOON - DAY_MS, timeframe="1h")
+    filled.append_signals({BTC: [hourly]}, NOON)
+    newest = filled.newest_signals()
+    assert len(newest) == 4
+    assert hourly in newest
+    assert [record["timestamp"][:10] for record in newest if record["timeframe"] == "5m"] == ["2025-10-24"] * 3
+
+
 def test_a_store_that_was_never_opened_reads(filled):
     reader = TrainingStore(filled.base_path)
     assert reader.has_anything()
