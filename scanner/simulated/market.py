@@ -171,7 +171,7 @@ class Generator:
         path[..., -1] = level[:, 1:]
         boundary = np.concatenate([candle, candle[..., -1:] + 1], axis=-1)
         price = coins.level * np.exp(path) * episodes.at_boundaries(boundary, coins.place, coins.stretch)
-        return np.maximum(on_grid(price, coins.decimals), 10.0**-coins.decimals)
+        return np.asarray(np.maximum(on_grid(price, coins.decimals), 10.0**-coins.decimals))
 
     def _levels(self, keys: noise.Keys, volatility: Float, day: Int) -> Float:
         """Logarithm of the price at the start of each day against the coin's level, float64[M, D]."""
@@ -179,9 +179,8 @@ class Generator:
         for period in _LEVEL_PERIODS:
             both = _SHARED * noise.slow(self._common["level"], day, period) + 0.8 * noise.slow(keys, day, period)
             total += 0.35 * math.sqrt(period * PER_DAY) * both
-        return np.asarray(
-            total * np.minimum(volatility, 0.0018)
-        )  # the liveliest coins would leave their order of magnitude
+        bounded = np.minimum(volatility, 0.0018)  # the liveliest coins would leave their order of magnitude
+        return np.asarray(total * bounded)
 
     def _silent(self, keys: dict[str, noise.Keys], coins: _Columns, candle: Int) -> Bool:
         """Candles nobody trades; never at the ends of a day, so that each day stands alone."""

@@ -93,7 +93,7 @@ def read_file(path: Path, symbols: Sequence[str] | None) -> Tape:
     series, notes = {}, []
     if not sound.all():
         notes.append(f"{path.name}: {int((~sound).sum())} impossible candles are left out")
-    for symbol in sorted(set(names)):
+    for symbol in sorted(set(names.tolist())):
         if not SYMBOL.fullmatch(symbol):
             raise InvalidInput("replay", str(path), f"has symbol {symbol!r}; needs the form BTC/USDT or BTC/USDT:USDT")
         mine = whole.take((names == symbol) & sound)
@@ -120,7 +120,8 @@ def cut(tapes: Sequence[Tape]) -> Cut:
                 warm[symbol] |= {length: before} if len(before) else {}
     missing = sorted({symbol for tape in tapes for symbol in tape.series} - set(fine))
     if missing:
-        notes.append(f"left out, not recorded in {_NAMES[finest]} in the chosen span: {', '.join(missing)}")
+        some = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        notes.append(f"left out, not recorded in {_NAMES[finest]} in the chosen span: {some}")
     return Cut(finest, fine, warm, tuple(notes))
 
 
