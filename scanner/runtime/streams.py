@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.events import (
@@ -133,7 +133,7 @@ class Streams:
             with self._lock:
                 figures.last_run, figures.runs = started, figures.runs + 1
                 figures.last_duration_s = round(time.monotonic() - began, 4)
-                figures.lag_s = round(max((started - figures.due).total_seconds(), 0.0), 4) if figures.due else None
+                figures.lag_s = _seconds(started - figures.due) if figures.due else None
                 figures.last_error = error
             self._idle[name].set()
 
@@ -142,8 +142,14 @@ class Streams:
             figures = self._figures[event.job_id]
             if isinstance(event, JobSubmissionEvent) and event.code == EVENT_JOB_SUBMITTED:
                 figures.due, figures.behind = event.scheduled_run_times[-1], False
+                if figures.last_run is not None and figures.last_run >= figures.due:  # it was over before this was told
+                    figures.lag_s = _seconds(figures.last_run - figures.due)
             else:
                 figures.missed += 1
                 if not figures.behind:
                     log.warning("stream %s misses runs: the one before is still busy", event.job_id)
                 figures.behind = True
+
+
+def _seconds(late: timedelta) -> float:
+    return round(max(late.total_seconds(), 0.0), 4)
