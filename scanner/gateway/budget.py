@@ -86,13 +86,14 @@ class Budget:
     """Weight spent on one exchange in a sliding window; never more than `share` of its limit.
 
     The exchange's own count, from its headers, corrects ours: it also sees the other processes of this address.
-    `kept` is set aside for what must always be possible (prices); `free` and `fits` leave it alone unless asked not to.
+    `kept`, at most half of it all, is set aside for what must always be possible (prices); `free` and `try_spend`
+    leave it alone unless asked for all of it.
     """
 
     def __init__(self, limit: int, window_s: float, share: float = 0.7, kept: int = 0) -> None:
         self.allowance = int(limit * share)
         self.window_s = window_s
-        self.kept = min(kept, self.allowance)
+        self.kept = min(kept, self.allowance // 2)
         self._spent: deque[tuple[float, int]] = deque()  # (when, weight), oldest first
         self._own = 0  # sum of _spent
         self._unanswered = 0  # spent, answer still out

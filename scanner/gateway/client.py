@@ -22,8 +22,9 @@ from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, P
 from scanner.gateway.breaker import Breaker, pause_s
 from scanner.gateway.budget import Budget, OverBudget, used_weight
 from scanner.gateway.candles import CandleReader
-from scanner.gateway.connection import connect, weight_table
+from scanner.gateway.connection import connect, most_at_once, weight_table
 from scanner.gateway.failures import own_errors
+from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.health import Health
 from scanner.gateway.listing import Listing, usable_markets
 from scanner.gateway.plan import Wanted, plan_requests
@@ -33,8 +34,7 @@ from scanner.markets import Market
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16  # candle requests in flight; more would only queue in ccxt's throttler, where they cannot be called off
-LEAST_S = 2.0  # not begun with less time left; it would be cut off and look like the exchange's fault
+PATIENCE_S = 2.0  # nothing is begun with less time left; an exchange that was given less is not to blame
 RELIST_S = 3600.0  # between two looks at the list of markets
 RELIST_SOON_S = 10.0  # likewise, after the exchange denied a symbol it had listed
 
@@ -59,14 +59,15 @@ class ExchangeClient:
         self.base_timeframe, self.timeout_s, self.price_interval_s = base_timeframe, timeout_s, price_interval_s
         self.on_usable, self.steady = on_usable, steady
         self.exchange = connect(spec, timeout_s, self._seen)
-        self.weights = weight_table(self.exchange)
+        self.weights = weight_table(self.exchange, spec.pace)
         kept = weight_per_window(self.weights, len(self.wanted), price_interval_s)
         self.budget = Budget(self.weights.limit, self.weights.window_s, weight_share, kept)
         self.breaker = Breaker(longest_pause_s=price_interval_s)
         self.health = Health()
         self.usable: dict[Market, Listing] = {}
         self.skipped: dict[str, str] = {}
-        self._prices = PriceReader(spec.id, self.exchange, self.weights, self._ask_freely)
+        self._at_once = most_at_once(self.exchange)
+        self._prices = PriceReader(spec.id, self.exchange, self.weights, self._ask_freely, self._at_once)
         self._candles = CandleReader(clock, self.weights.candles, self._ask)
         self._refreshed: dict[tuple[Market, str], float] = {}
         self._relist = asyncio.Event()
@@ -122,8 +123,7 @@ class ExchangeClient:
             return False
         try:
             with own_errors(self.spec.id):
-                async with asyncio.timeout(2 * self.timeout_s):  # it may take several calls
-                    listed = await self._ask_freely(self.weights.markets, "load_markets", True)
+                listed = await self._ask_freely(self.weights.markets, "load_markets", True)
             if not listed:
                 raise BadAnswer(f"{self.spec.id}: lists no markets")
         except OverBudget:
@@ -154,11 +154,10 @@ class ExchangeClient:
             return None
         try:
             with own_errors(self.spec.id):
-                async with asyncio.timeout(deadline_s):
-                    answer = await self._read_prices()
+                answer = await in_time(self._read_prices(), deadline_s, min(PATIENCE_S, deadline_s / 2), self.steady)
             if not len(answer):
                 raise BadAnswer(f"{self.spec.id}: no usable price in the answer")
-        except OverBudget:
+        except (OverBudget, OutOfTime):
             self.breaker = self.breaker.released()
             return None
         except ExchangeFailure as failure:
@@ -181,13 +180,12 @@ class ExchangeClient:
         if not self.usable:
             sweep.deferred.extend(requests)
             return sweep
-        until = self.steady() + deadline_s
-        latest = until - min(LEAST_S, deadline_s / 2)
+        until, patience_s = self.steady() + deadline_s, min(PATIENCE_S, deadline_s / 2)
         usable = self.usable
         waiting = deque((request, usable[request.market]) for request in self._plan(requests, sweep))
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(AT_ONCE, len(waiting))):
-                group.create_task(self._work_off(waiting, sweep, until, latest))
+            for _ in range(min(self._at_once, len(waiting))):
+                group.create_task(self._work_off(waiting, sweep, until, patience_s))
         sweep.deferred.extend(request for request, _ in waiting)
         self._judge(sweep)
         return sweep
@@ -217,16 +215,16 @@ class ExchangeClient:
         return Wanted(request, weight, self._refreshed.get((request.market, request.timeframe), float("-inf")))
 
     async def _work_off(
-        self, waiting: deque[tuple[CandleRequest, Listing]], sweep: CandleSweep, until: float, latest: float
+        self, waiting: deque[tuple[CandleRequest, Listing]], sweep: CandleSweep, until: float, patience_s: float
     ) -> None:
-        """Take requests until none is left, it is later than `latest`, or the breaker opens."""
-        while waiting and self.steady() < latest and self._admit():
+        """Take requests until none is left, less than `patience_s` is, or the breaker opens."""
+        while waiting and until - self.steady() > patience_s and self._admit():
             request, listing = waiting.popleft()
             try:
                 with own_errors(self.spec.id):
-                    async with asyncio.timeout(min(self.timeout_s, until - self.steady())):
-                        answer = await self._candles.read(request, listing)
-            except OverBudget:
+                    reading = self._candles.read(request, listing)
+                    answer = await in_time(reading, until - self.steady(), patience_s, self.steady)
+            except (OverBudget, OutOfTime):
                 sweep.deferred.append(request)
                 self.breaker = self.breaker.released()
             except ExchangeFailure as failure:

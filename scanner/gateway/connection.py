@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ccxt.async_support as ccxt
@@ -13,6 +15,7 @@ import certifi
 
 from scanner.gateway.budget import WeightTable, weights_of
 from scanner.gateway.failures import BY_STATUS, Answered
+from scanner.gateway.flight import note_sent
 from scanner.gateway.specs import ExchangeSpec
 
 # Binance's class is spot here; its futures have ids of their own (binanceusdm, binancecoinm).
@@ -21,6 +24,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 # Candles one call really gives, where ccxt's own table is wrong.
 PAGES = {"kucoin": 200, "kucoinfutures": 200}
+MOST_AT_ONCE = 16
+QUEUE_MS = 2000.0  # of throttling ahead of a request
 SMALLEST_PAGE = 100  # when nothing is known; every exchange gives that many
 
 
@@ -41,15 +46,25 @@ def connect(spec: ExchangeSpec, timeout_s: float, seen: Callable[[Mapping[str, s
     exchange.has["fetchCurrencies"] = False  # costs weight and needs endpoints that prices and candles do not
     exchange.ssl_context = _ssl_context()
     exchange.timeout_on_exit = 0  # sessions are closed properly; nothing to wait for
+    if spec.pace != 1:
+        exchange.rateLimit /= spec.pace
+        exchange.tokenBucket = None
+        exchange.init_rest_rate_limiter()
     if spec.urls is not None:
         kept = {} if spec.simulated else dict(exchange.urls["api"])
         exchange.urls["api"] = kept | dict(spec.urls)
     return exchange
 
 
-def weight_table(exchange: Any) -> WeightTable:
-    """What the calls of this ccxt exchange cost."""
-    return weights_of(str(exchange.id), float(exchange.rateLimit or 1000))
+def weight_table(exchange: Any, pace: float = 1.0) -> WeightTable:
+    """What the calls of this ccxt exchange cost, and what it allows at `pace` times its usual limits."""
+    table = weights_of(str(exchange.id), float(exchange.rateLimit or 1000) * pace)
+    return replace(table, limit=int(table.limit * pace))
+
+
+def most_at_once(exchange: Any) -> int:
+    """Requests worth having in flight: more would queue in ccxt's throttler, where they cannot be called off."""
+    return max(2, min(MOST_AT_ONCE, int(QUEUE_MS / float(exchange.rateLimit or 1000))))
 
 
 def candles_per_call(exchange: Any, market: Mapping[str, Any]) -> int:
@@ -93,6 +108,12 @@ class _Watched:
         except ccxt.BaseError as error:
             error.answered = answered
             raise
+
+    async def throttle(self, cost: Any = None) -> None:
+        """ccxt's own, which may hold a request back for long; notes when it lets go."""
+        parent: Any = super()
+        await parent.throttle(cost)
+        note_sent(time.monotonic())
 
     def calculate_rate_limiter_cost(
         self, api: Any, method: Any, path: Any, params: Mapping[str, Any], config: Mapping[str, Any]

@@ -94,6 +94,7 @@ class Gateway:
 
     def stop(self, deadline_s: float = 4.0) -> None:
         """End every task, socket and thread, whatever hangs; iterators in use end at once. May be called again."""
+        self._ready.set()
         with self._lock:
             boxes = list(self._open)
         for box in boxes:
@@ -117,8 +118,8 @@ class Gateway:
         return {name: client.state() for name, client in self._clients.items()}
 
     def wait_ready(self, deadline_s: float) -> bool:
-        """Wait until an exchange has usable markets; False when none has at the deadline."""
-        return self._ready.wait(deadline_s)
+        """Wait until an exchange has usable markets; False when none has at the deadline, or after a stop."""
+        return self._ready.wait(deadline_s) and any(self.markets().values())
 
     def prices(self, deadline_s: float) -> Iterator[PriceAnswer]:
         """Ask every exchange for its prices now; each answer is yielded as it lands.

@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 
 STATISTICS_S = 60.0  # between two full statistics
 MOST_NAMED = 100  # markets named in one call; more would make an address too long, so all are asked for
-AT_ONCE = 16  # single tickers in flight, where an exchange has no bulk call
 
 Ask = Callable[..., Awaitable[Any]]  # (weight, method, *arguments)
 
@@ -27,8 +26,8 @@ Ask = Callable[..., Awaitable[Any]]  # (weight, method, *arguments)
 class PriceReader:
     """Reads the prices of one exchange; remembers volumes and best prices between full statistics."""
 
-    def __init__(self, exchange_id: str, exchange: Any, weights: WeightTable, ask: Ask) -> None:
-        self.id, self.weights, self.ask = exchange_id, weights, ask
+    def __init__(self, exchange_id: str, exchange: Any, weights: WeightTable, ask: Ask, at_once: int) -> None:
+        self.id, self.weights, self.ask, self.at_once = exchange_id, weights, ask, at_once
         self.has: Mapping[str, Any] = exchange.has
         self._known: dict[str, Statistics] = {}
         self._read_at = float("-inf")
@@ -93,7 +92,7 @@ class PriceReader:
 
     async def _one_by_one(self, names: Sequence[str]) -> dict[str, Any]:
         """A call per market; those that fail are left out, and when all do, the first failure is the answer."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(self.at_once)
 
         async def one(name: str) -> Any:
             async with gate:
@@ -114,7 +113,7 @@ class PriceReader:
 
 def weight_per_window(weights: WeightTable, markets: int, interval_s: float) -> int:
     """Weight that the prices of so many markets, asked every `interval_s`, need in one window of the budget."""
-    sweeps = math.ceil(weights.window_s / max(interval_s, 1.0))
+    sweeps = math.ceil(weights.window_s / max(interval_s, 0.01))
     if markets <= weights.most_named:
         return sweeps * weights.tickers_weight(markets)
     each = max(weights.last_prices, 1) if weights.tickers else weights.all_tickers

@@ -17,13 +17,15 @@ class ExchangeSpec:
     """One exchange to watch.
 
     Records carry `id`; `ccxt_id` names the ccxt class that is spoken. `urls` replaces ccxt's API addresses, key by
-    key. A `simulated` exchange has no address but those, so it can never ask a real one by mistake.
+    key. A `simulated` exchange has no address but those, so it can never ask a real one by mistake; when it allows
+    more requests than the real one, because its market time runs fast, `pace` says how many times as many.
     """
 
     id: str
     ccxt_id: str
     urls: Mapping[str, str] | None = None
     simulated: bool = False
+    pace: float = 1.0
 
 
 def known_exchanges() -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def test_weight_comes_back_after_a_window():
 def test_some_is_kept_for_what_must_always_be_possible():
     budget = Budget(100, 60, share=0.5, kept=20)
     assert budget.free(0) == 30
+    assert Budget(100, 60, share=0.5, kept=50).free(0) == 25
     assert not budget.try_spend(31, 0)
     assert budget.try_spend(31, 0, all_of_it=True)
 

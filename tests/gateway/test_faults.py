@@ -10,9 +10,9 @@ import pytest
 from scanner.gateway import CandleRequest, ExchangeSpec
 from scanner.markets import Market
 from tests.gateway import double as ways
-from tests.gateway.conftest import wait_for
 from tests.gateway.double import NOW_MS
 from tests.gateway.test_gateway import candles, prices
+from tests.waiting import wait_for
 
 PAGE = "<html><body>Access denied</body></html>"
 FAULTS = {
@@ -37,10 +37,10 @@ def test_a_fault_is_named_costs_the_other_nothing_and_heals(double, gateway_of, 
     gateway = gateway_of(double.binance, double.kucoin)
     wait_for(lambda: all(gateway.markets().values()))
     double.faults["/api/v3/"], state, cause = FAULTS[fault]
-    assert "binance" not in prices(gateway, 0.5)
+    assert "binance" not in prices(gateway, 0.9)
     assert gateway.states()["binance"].state == state
     assert cause in (gateway.states()["binance"].cause or "")
-    assert set(prices(gateway, 0.5)) == {"kucoinfutures"}
+    assert set(prices(gateway, 0.9)) == {"kucoinfutures"}
     assert gateway.states()["kucoinfutures"].state == "live"
     double.faults.clear()
     wait_for(lambda: "binance" in prices(gateway))

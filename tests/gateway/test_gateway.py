@@ -8,8 +8,8 @@ import pytest
 from scanner.errors import InvalidInput, UnknownSymbol, Unsupported
 from scanner.gateway import CandleRequest, CandleSweep, ExchangeSpec, Gateway, PriceAnswer
 from scanner.markets import Market
-from tests.gateway.conftest import wait_for
 from tests.gateway.double import COINS, NOW_MS, candle, hang
+from tests.waiting import wait_for
 
 BTC, ETH = Market("binance", "BTC/USDT"), Market("binance", "ETH/USDT")
 FIVE = 300_000
@@ -202,7 +202,7 @@ def test_a_timeframe_the_exchange_lacks_fails_alone(double, gateway_of):
 
 
 def test_candles_wait_for_weight_and_are_reported(double, gateway_of):
-    gateway = gateway_of(double.binance, weight_share=0.01)  # 60 a minute, all kept for prices
+    gateway = gateway_of(double.binance, weight_share=0.005)  # 30 a minute: the listing took 20, prices keep 15
     request = CandleRequest(BTC, "5m", NOW_MS, 1)
     assert candles(gateway, request)["binance"].deferred == [request]
 

@@ -15,9 +15,10 @@ from scanner.gateway import CandleRequest, Gateway
 from scanner.gateway.loop import LoopThread
 from scanner.markets import Market
 from tests.gateway import double as ways
-from tests.gateway.conftest import SYMBOLS, open_files, wait_for
+from tests.gateway.conftest import SYMBOLS, open_files
 from tests.gateway.double import NOW_MS
 from tests.gateway.test_gateway import candles, prices
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize("path", ["/api/v3/exchangeInfo", "/api/v3/ticker", "/api/v3/klines"])
