@@ -48,6 +48,7 @@ def ask(exchange: SimulatedExchange, job: Callable[[Any, Any], Awaitable[Any]], 
 
     async def run() -> Any:
         binance, kucoin = _binance(exchange.url, timeout_ms), _kucoin(exchange.url, timeout_ms)
+        binance.timeout_on_exit = kucoin.timeout_on_exit = 0  # ms that closing waits for TLS, which loopback has not
         try:
             return await job(binance, kucoin)
         finally:

@@ -127,7 +127,7 @@ def test_coarser_files_are_warm_up_and_end_where_the_finest_begins(tmp_path):
     assert np.array_equal(hours.close[200:], fresh.close)
     assert len(recording.candles("BTC/USDT", "5m", 0, START - 1, now)) == 0
     days = recording.candles("BTC/USDT", "1d", 0, now, now)
-    assert len(days) == 8 + 2  # of 200 hours before, one with eight of them in a day; then two of the replay
+    assert len(days) == 9 + 2  # 200 hours before are 8 days and a third; then two of the replay
 
 
 def test_files_of_one_timeframe_follow_one_another_or_the_first_wins(tmp_path):
@@ -253,7 +253,7 @@ def test_swaps_are_replayed_in_lots_without_the_untraded(tmp_path, exchange_of):
 
     (spot, swaps, size), lots, coins = ask(exchange, job)
     assert (spot, swaps, size) == (["ETH/USDT"], ["BTC/USDT:USDT"], 0.001)
-    wanted = frame("BTC/USDT:USDT", FIVE, 300)[:100]
+    wanted = frame("BTC/USDT:USDT", FIVE, 300)[:101]  # the last moment asked for is included
     traded = wanted[wanted["volume"] > 0]
     assert [row[0] for row in lots] == traded["timestamp"].tolist()
     assert [row[5] for row in lots] == pytest.approx((traded["volume"] / 0.001).tolist(), abs=0.51)
@@ -295,11 +295,11 @@ def test_recorded_five_minutes_make_the_exchanges_own_hours():
 def test_recorded_swaps_run_through_kucoin(exchange_of):
     recording = recorded(DATA / "binance_usdm_5m_2025-09-24_2025-11-01.parquet")
     crash = 1_760_131_200_000  # 2025-10-10 21:20 UTC
-    exchange = exchange_of(recording, ManualClock(crash))
+    exchange = exchange_of(recording, ManualClock(crash + 2 * FIVE))
 
     async def job(binance, kucoin):
         await kucoin.load_markets()
-        found = await kucoin.fetch_ohlcv("BTC/USDT:USDT", "5m", crash - 6 * FIVE, 10)
+        found = await kucoin.fetch_ohlcv("BTC/USDT:USDT", "5m", crash - 6 * FIVE, 8)
         return found, await kucoin.fetch_tickers()
 
     candles, tickers = ask(exchange, job)
