@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from scanner.clock import WallClock
 from scanner.config import StreamConfig
 from scanner.core.confluence import confluence
 from scanner.errors import NotRunning
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
-from scanner.records import MarketTick
+from scanner.records import MarketTick, utc
 from scanner.runtime.batches import Record
 from scanner.runtime.cycles import FullScan, rank_panel
 from scanner.runtime.query import SignalQuery, newest_by_style, select_records
@@ -30,6 +31,8 @@ from scanner.settings import Settings
 from scanner.simulated import Recording
 from scanner.store.store import TrainingStore
 from scanner.timeframes import LENGTH_MS
+
+FRESH_CYCLES = 3  # a signal older than this many intervals is not fresh
 
 log = logging.getLogger(__name__)
 
@@ -163,14 +166,17 @@ class ScannerService:
     def confluence(self, symbol: str, min_score: float = 60.0) -> Record:
         """How the timeframes of one symbol agree.
 
-        A bare symbol is answered from the first requested exchange that has signals for it.
+        A bare symbol is answered from the first requested exchange that has fresh signals for it; the answer says which.
 
         Raises
         ------
         InvalidInput, NotRunning
         """
         wanted = parse_symbol(symbol)
-        return _confluence_record(symbol, wanted, self._newest_records(), self._exchange_order(), min_score)
+        records = [record for record in self._newest_records() if wanted.matches(_market(record))]
+        fresh_from = utc(self._now_ms() - FRESH_CYCLES * self._signal_interval_ms())
+        details = newest_by_style(records, self._exchange_order(), fresh_from)
+        return _confluence_record(wanted, details, min_score)
 
     def market_state(self) -> dict[str, Any]:
         """Breadth, volatility regime and active signals; empty before the first evaluation. Raises NotRunning."""
@@ -189,9 +195,8 @@ class ScannerService:
         wanted = parse_symbol(symbol)
         run = self._run
         store = run.store if run is not None and self._running else self._reader
-        now_ms = run.venue.clock.now_ms() if run is not None else time.time_ns() // 1_000_000
         timeframes = tuple(run.order.config.styles.values()) if run is not None else tuple(LENGTH_MS)
-        return store.dataset(wanted, days, timeframes, now_ms)
+        return store.dataset(wanted, days, timeframes, self._now_ms())
 
     def full_scan_results(self) -> dict[str, Any] | None:
         scan = self._run.state.current().full_scan if self._run is not None else None
@@ -229,6 +234,14 @@ class ScannerService:
         if not self._reader.has_anything():
             raise NotRunning("The scanner has not been started and nothing is stored; POST a start first.")
 
+    def _now_ms(self) -> int:
+        """Market time of the current or last run; real time before any."""
+        return (self._run.venue.clock if self._run is not None else WallClock()).now_ms()
+
+    def _signal_interval_ms(self) -> int:
+        config = self._run.order.config if self._run is not None else StreamConfig()
+        return config.signal_generation_interval * 1000
+
     def _styles(self) -> Mapping[str, str]:
         return self._run.order.config.styles if self._run is not None else StreamConfig().styles
 
@@ -241,12 +254,12 @@ def _candle_rows(kept: tuple[Any, Any]) -> deque[list[float]]:
     return deque(np.column_stack([open_time, *candles.columns()]).tolist())
 
 
-def _confluence_record(
-    symbol: str, wanted: Wanted, records: list[Record], exchanges: Sequence[str], min_score: float
-) -> Record:
+def _market(record: Record) -> Market:
+    return Market(record["exchange"], record["symbol"])
+
+
+def _confluence_record(wanted: Wanted, details: Mapping[str, Record], min_score: float) -> Record:
     """The answer for one symbol, with the full set of keys even when there is nothing."""
-    mine = [record for record in records if wanted.matches(Market(record["exchange"], record["symbol"]))]
-    details = newest_by_style(mine, exchanges)
     scores = [record["combined_score"] or 0.0 for record in details.values()]
     result = confluence(scores, [record["signal_type"] for record in details.values()], min_score)
     first = next(iter(details.values()), None)

@@ -146,7 +146,7 @@ class Streams:
                     figures.lag_s = _seconds(figures.last_run - figures.due)
             else:
                 figures.missed += 1
-                if not figures.behind:
+                if figures.runs and not figures.behind:
                     log.warning("stream %s misses runs: the one before is still busy", event.job_id)
                 figures.behind = True
 
