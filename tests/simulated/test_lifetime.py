@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import threading
 
-import pytest
-
 from scanner.simulated import SimulatedExchange
 from tests.simulated.conftest import ask
 from tests.waiting import wait_for
@@ -53,9 +51,3 @@ def test_two_exchanges_run_side_by_side(exchange_of):
     assert first.url != second.url
     assert ask(first, ping) == ask(second, ping)
     assert first.requests == second.requests
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")  # noqa: PTH112
-def test_a_source_may_be_shared_by_runs_one_after_the_other(exchange_of, market):
-    assert ask(exchange_of(), ping)[1] == "ok"
-    assert ask(exchange_of(), ping)[1] == "ok"
