@@ -36,21 +36,20 @@ LATE_COMERS_S = 3.0  # and, once one has, for the others
 class Books:
     """The books by exchange; one thread adds and changes them, any thread may read the mapping."""
 
-    def __init__(self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool]) -> None:
-        self._config, self._started_ms, self._simulated = config, started_ms, simulated
+    def __init__(self, config: StreamConfig, simulated: Mapping[str, bool]) -> None:
+        self._config, self._simulated = config, simulated
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
 
-    def open(self, gateway: Gateway) -> None:
-        """Open a book for every exchange that has come up since."""
-        fresh = {
-            exchange: Book(
-                exchange, markets, self._config, self._started_ms, simulated=self._simulated.get(exchange, False)
-            )
-            for exchange, markets in gateway.markets().items()
-            if markets and exchange not in self.by_exchange
-        }
-        if fresh:
-            self.by_exchange = MappingProxyType({**self.by_exchange, **fresh})
+    def open(self, gateway: Gateway, now_ms: int) -> None:
+        """Open a book for every exchange that has come up, or lists a market it did not before."""
+        for exchange, markets in gateway.markets().items():
+            book = self.by_exchange.get(exchange)
+            known = book.markets if book is not None else ()
+            if not set(markets) <= set(known):
+                everything = tuple(dict.fromkeys([*known, *markets]))
+                simulated = self._simulated.get(exchange, False)
+                fresh = Book(exchange, everything, self._config, now_ms, simulated=simulated)
+                self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
 
 
 class PriceCycle:
@@ -64,8 +63,8 @@ class PriceCycle:
         markets = self._gateway.markets()
         for answer in self._gateway.prices(self._deadline_s):
             table = self._state.current().ticks.get(answer.exchange)
-            if table is None:
-                table = TickTable.empty(markets.get(answer.exchange, answer.markets))
+            if table is None or not set(answer.markets) <= set(table.markets):
+                table = TickTable.empty(tuple(dict.fromkeys([*markets.get(answer.exchange, ()), *answer.markets])))
             columns = (answer.price, answer.quote_volume, answer.bid, answer.ask)
             self._state.publish_ticks(
                 answer.exchange, table.with_sweep(answer.at_ms, answer.markets, columns, self._keep)
@@ -104,7 +103,7 @@ class SignalCycle:
         """Exchanges with a book that this cycle has not been through; a first cycle waits a little for late ones."""
         ends = time.monotonic() + LATE_COMERS_S
         while True:
-            self._books.open(self._gateway)
+            self._books.open(self._gateway, self._clock.now_ms())
             fresh = set(self._books.by_exchange) - done
             connecting = any(state.state == "connecting" for state in self._gateway.states().values())
             if fresh or not (self._first and done and connecting) or time.monotonic() > ends or self._over.wait(0.05):
@@ -128,14 +127,14 @@ class SignalCycle:
         book.score_history()
         finals = book.finals(now_ms, context)
         lives = book.live(now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
-        kept = self._recorder.keep([*finals, *lives], len(book.markets), now_ms)
+        kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
         self._recorder.keep_candles(book.newly_closed())
         buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())
         self._state.publish_signals(newest_of(self._state.current(), finals, lives), kept, buffers)
 
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
-        table = self._state.current().ticks.get(book.exchange)
-        return (table or TickTable.empty(book.markets)).newest()
+        table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))
+        return table.newest(book.markets)
 
 
 def _just_final(finals: list[SignalBatch], markets: int) -> dict[str, Bool]:

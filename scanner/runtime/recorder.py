@@ -33,10 +33,11 @@ MOVED = 5.0  # points of score that make a live signal worth keeping
 class Kept:
     """Per market of one exchange and timeframe: what was last kept."""
 
-    def __init__(self, markets: int) -> None:
-        self.signal_type = np.full(markets, -1, dtype=np.int64)
-        self.score = np.full(markets, np.nan)
-        self.clusters = np.zeros((markets, 4), dtype=np.int64)
+    def __init__(self, markets: tuple[Market, ...]) -> None:
+        self.markets = markets
+        self.signal_type = np.full(len(markets), -1, dtype=np.int64)
+        self.score = np.full(len(markets), np.nan)
+        self.clusters = np.zeros((len(markets), 4), dtype=np.int64)
 
     def changed(self, batch: SignalBatch) -> Bool:
         """bool[n]: the type differs from the last kept one, or the score has moved."""
@@ -84,13 +85,13 @@ class Recorder:
         self.failure: str | None = None
         self.tally = Tally()
 
-    def keep(self, batches: Sequence[SignalBatch], markets: int, at_ms: int) -> list[SignalBatch]:
-        """Store what is worth keeping of one cycle of one exchange with `markets` rows; returns those signals."""
+    def keep(self, batches: Sequence[SignalBatch], markets: tuple[Market, ...], at_ms: int) -> list[SignalBatch]:
+        """Store what is worth keeping of one cycle of the exchange of these `markets`; returns those signals."""
         kept: list[SignalBatch] = []
         signals: dict[Market, list[dict[str, Any]]] = {}
         clusters: dict[Market, list[dict[str, Any]]] = {}
         for batch in batches:
-            memory = self._kept.setdefault((batch.exchange, batch.timeframe), Kept(markets))
+            memory = self._memory(batch, markets)
             chosen = np.flatnonzero(self._worth_keeping(batch, memory))
             if len(chosen):
                 part = batch.take(chosen)
@@ -114,6 +115,12 @@ class Recorder:
                 self._store.append_candles(market, timeframe, part.open_time, *columns)
             except (StoreFailure, FolderInUse) as error:
                 self._failed(error)
+
+    def _memory(self, batch: SignalBatch, markets: tuple[Market, ...]) -> Kept:
+        key = (batch.exchange, batch.timeframe)
+        if key not in self._kept or self._kept[key].markets != markets:
+            self._kept[key] = Kept(markets)
+        return self._kept[key]
 
     def _worth_keeping(self, batch: SignalBatch, memory: Kept) -> Bool:
         if batch.closed or self._config.live_record == "all":

@@ -20,7 +20,7 @@ from scanner.runtime.cycles import (
 )
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import State
-from scanner.runtime.streams import Streams
+from scanner.runtime.streams import SHORTEST_S, Streams
 from scanner.runtime.venue import Venue
 from scanner.store.store import TrainingStore
 
@@ -37,16 +37,8 @@ class Run:
         self.started_at = datetime.now(UTC)
         config, clock = order.config, venue.clock
         self.state = State(config.max_signals_per_market)
-        self.books = Books(config, clock.now_ms(), venue.simulated)
+        self.books = Books(config, venue.simulated)
         self.recorder = Recorder(store, config)
-        self.gateway = Gateway(
-            venue.specs,
-            order.symbols,
-            clock,
-            timeframes=tuple(config.styles.values()),
-            weight_share=config.weight_share,
-            price_interval_s=config.price_update_interval,
-        )
         intervals = {
             "prices": config.price_update_interval,
             "signals": config.signal_generation_interval,
@@ -54,6 +46,14 @@ class Run:
             "full_scan": config.scan_interval,
         }
         cadence = {name: seconds / clock.speed for name, seconds in intervals.items()}
+        self.gateway = Gateway(
+            venue.specs,
+            order.symbols,
+            clock,
+            timeframes=tuple(config.styles.values()),
+            weight_share=config.weight_share,
+            price_interval_s=max(cadence["prices"], SHORTEST_S),
+        )
         self._signals = SignalCycle(
             self.gateway, self.books, self.state, self.recorder, clock, _deadline_s(cadence["signals"])
         )

@@ -166,7 +166,7 @@ class ScannerService:
     def confluence(self, symbol: str, min_score: float = 60.0) -> Record:
         """How the timeframes of one symbol agree.
 
-        A bare symbol is answered from the first requested exchange that has fresh signals for it; the answer says which.
+        A bare symbol is answered from the first requested exchange with fresh signals for it; the answer says which.
 
         Raises
         ------

@@ -48,14 +48,19 @@ class TickTable:
         times = np.append(self.time_ms[-(keep - 1) :], np.int64(at_ms))
         return TickTable(self.markets, times, *grown)
 
-    def newest(self) -> tuple[Float, Int]:
-        """Each market's newest usable price, NaN where there is none, and its time in ms, 0 where there is none."""
-        known = ~np.isnan(self.price)
-        if not known.shape[1]:
-            return np.full(len(self.markets), np.nan), np.zeros(len(self.markets), dtype=np.int64)
+    def newest(self, markets: tuple[Market, ...]) -> tuple[Float, Int]:
+        """The newest usable price of each of `markets`, NaN where there is none, and its time in ms, 0 without one."""
+        price, at_ms = np.full(len(markets), np.nan), np.zeros(len(markets), dtype=np.int64)
+        if not self.price.shape[1]:
+            return price, at_ms
+        row_of = {market: row for row, market in enumerate(self.markets)}
+        place = np.array([i for i, market in enumerate(markets) if market in row_of], dtype=np.int64)
+        rows = np.array([row_of[markets[i]] for i in place], dtype=np.int64)
+        known = ~np.isnan(self.price[rows])
         column = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
-        price = self.price[np.arange(len(column)), column]
-        return price, np.where(known.any(axis=1), self.time_ms[column], 0)
+        price[place] = self.price[rows, column]
+        at_ms[place] = np.where(known.any(axis=1), self.time_ms[column], 0)
+        return price, at_ms
 
     def buffer(self, row: int) -> deque[MarketTick]:
         """The ticks of one market as a deque of MarketTick."""

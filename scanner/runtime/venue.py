@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scanner.clock import Clock, ScaledClock, WallClock
@@ -16,11 +16,12 @@ from scanner.errors import InvalidInput
 from scanner.gateway.specs import ExchangeSpec, real_exchange
 from scanner.order import EMBEDDED, FUTURES_REPLAY, FUTURES_SIMULATED, SPOT_REPLAY, SPOT_SIMULATED
 from scanner.settings import Settings
-from scanner.simulated import Recording, SimulatedExchange, binance_urls, generated, kucoinfutures_urls
+from scanner.simulated import Limits, Recording, SimulatedExchange, binance_urls, generated, kucoinfutures_urls
 from scanner.timeframes import length_ms
 
 log = logging.getLogger(__name__)
 
+FASTEST = 50.0  # times real request limits, at any speed: what a machine can serve anyway
 AFTERMATH_MS = 10 * 60_000  # market time goes on this long after the last recorded candle, to let it become final
 WARM_UP = 600  # candles of history a replay starts with, when the recording has that many to spare
 
@@ -59,26 +60,42 @@ def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recordin
             raise InvalidInput("exchanges", list(exchanges), "asks for a replay; name the recording (SCANNER_REPLAY)")
         return _replay_venue(exchanges, settings, recording)
     clock = ScaledClock(WallClock().now_ms(), settings.speed)
-    server = SimulatedExchange(generated(seed=settings.seed), clock)
+    server = SimulatedExchange(generated(seed=settings.seed), clock, limits=_limits(settings.speed))
     server.start()
-    return Venue(_embedded_specs(exchanges, server.url), clock, [server])
+    return Venue(_embedded_specs(exchanges, server.url, settings.speed), clock, [server])
 
 
 def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording) -> Venue:
     clock = ScaledClock(replay_start_ms(recording), settings.speed, until_ms=recording.end_ms + AFTERMATH_MS)
-    server = SimulatedExchange(recording, clock)
+    server = SimulatedExchange(recording, clock, limits=_limits(settings.speed))
     server.start()
-    return Venue(_embedded_specs(exchanges, server.url), clock, [server], recording.end_ms, list(recording.notes))
+    return Venue(
+        _embedded_specs(exchanges, server.url, settings.speed), clock, [server], recording.end_ms, list(recording.notes)
+    )
 
 
-def _embedded_specs(exchanges: Sequence[str], url: str) -> tuple[ExchangeSpec, ...]:
+def _pace(speed: float) -> float:
+    """How much faster than a real one an embedded exchange may be asked: its minutes are as short as its market's."""
+    return min(max(speed, 1.0), FASTEST)
+
+
+def _limits(speed: float) -> Limits:
+    limits, pace = Limits(), _pace(speed)
+    return replace(
+        limits, binance_weight=int(limits.binance_weight * pace), kucoin_weight=int(limits.kucoin_weight * pace)
+    )
+
+
+def _embedded_specs(exchanges: Sequence[str], url: str, speed: float) -> tuple[ExchangeSpec, ...]:
     protocols = {
         SPOT_SIMULATED: ("binance", binance_urls(url)),
         SPOT_REPLAY: ("binance", binance_urls(url)),
         FUTURES_SIMULATED: ("kucoinfutures", kucoinfutures_urls(url)),
         FUTURES_REPLAY: ("kucoinfutures", kucoinfutures_urls(url)),
     }
-    return tuple(ExchangeSpec(exchange, *protocols[exchange], simulated=True) for exchange in exchanges)
+    return tuple(
+        ExchangeSpec(exchange, *protocols[exchange], simulated=True, pace=_pace(speed)) for exchange in exchanges
+    )
 
 
 def replay_start_ms(recording: Recording) -> int:
