@@ -18,6 +18,7 @@ from scanner.core.momentum import Momentum
 from scanner.core.reversion import Reversion
 from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES, STRENGTHS, CandleCluster, iso, utc
+from scanner.timeframes import length_ms
 
 Record = dict[str, Any]
 
@@ -109,9 +110,10 @@ class SignalBatch:
         return record
 
     def cluster(self, i: int) -> CandleCluster:
-        """What clustering found in market `i`."""
+        """What clustering found in market `i`: as of its candle's close when that is final, as of now otherwise."""
+        as_of_ms = int(self.candle_time[i]) + length_ms(self.timeframe) if self.closed else self.at_ms
         found = clusters_record(self.analysis.clusters, i)
-        return CandleCluster(str(self.markets[i]), self.timeframe, utc(self.at_ms), **found)
+        return CandleCluster(str(self.markets[i]), self.timeframe, utc(as_of_ms), **found)
 
 
 def momentum_record(momentum: Momentum, i: int) -> Record:

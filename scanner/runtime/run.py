@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from scanner.gateway.answers import ExchangeState
 from scanner.gateway.gateway import Gateway
 from scanner.order import StartOrder
 from scanner.runtime.cycles import (
@@ -63,6 +64,7 @@ class Run:
             "market_state": MarketStateCycle(self.books, self.state, config, clock),
             "full_scan": FullScanCycle(self.state, clock, full_scan),
         }
+        self._last_states: dict[str, ExchangeState] | None = None  # as they were when the run ended
         self.streams = Streams({name: (cadence[name], job) for name, job in jobs.items()})
 
     def start(self) -> None:
@@ -72,12 +74,17 @@ class Run:
     def stop(self) -> None:
         """End everything within `STOP_S`; waits of the streams end because the gateway has gone."""
         ends = time.monotonic() + STOP_S
+        self._last_states = self._last_states or self.gateway.states()
         self.streams.pause()
         self._signals.end()
         self.gateway.stop(deadline_s=STOP_S / 2)
         self.streams.stop(max(ends - time.monotonic(), 0.5))
         self.venue.close()
         self.store.close()
+
+    def exchange_states(self) -> dict[str, ExchangeState]:
+        """How every exchange is doing, or was when the run ended."""
+        return self._last_states or self.gateway.states()
 
     @property
     def exhausted(self) -> bool:
@@ -95,7 +102,7 @@ class Run:
                 "candles": snapshot.candle_buffers,
                 "signals": self.state.signal_count(),
             },
-            "exchanges": {id_: _exchange_status(state) for id_, state in self.gateway.states().items()},
+            "exchanges": {name: _exchange_status(state) for name, state in self.exchange_states().items()},
             "streams": self.streams.figures(),
             "skipped": {**self.order.skipped, **self.gateway.skipped()},
             "started_at": self.started_at.isoformat(),
@@ -106,7 +113,7 @@ class Run:
         }
 
 
-def _exchange_status(state: Any) -> dict[str, Any]:
+def _exchange_status(state: ExchangeState) -> dict[str, Any]:
     return {
         "state": state.state,
         "cause": state.cause,
