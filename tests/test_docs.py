@@ -1,0 +1,162 @@
+"""The pages tell the truth about themselves and about settings, options and rooms."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import io
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from scanner.api.server import with_options
+from scanner.config import StreamConfig
+from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
+from scanner.order import EMBEDDED
+from scanner.records import SIGNAL_TYPES
+from scanner.settings import Settings, variable
+from scanner.terminal.options import parser
+from scanner.timeframes import LENGTH_MS
+from tests.pages import ALL_TEXT, FENCED, FILES, PAGES, ROOT, blocks, keys, rows, section, slugs
+from tests.test_rooms import ROOMS
+
+each_page = pytest.mark.parametrize("name", PAGES)
+
+# --- pages as such ---------------------------------------------------------------------------------------------------
+
+
+@each_page
+def test_links_lead_somewhere(name: str) -> None:
+    path = next(path for path in FILES if path.name == name)
+    prose = FENCED.sub("", PAGES[name])
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", prose):
+        linked = path.parent / target if target else path
+        assert linked.exists(), f"{name} links to {target}"
+        assert not anchor or anchor in slugs(linked.read_text(encoding="utf-8")), f"{name} links to {target}#{anchor}"
+
+
+@each_page
+def test_python_blocks_compile(name: str) -> None:
+    for block in blocks(PAGES[name], "python"):
+        compile(block, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONFIGURATION.md", "FORMULAS.md"])
+def test_python_blocks_print_what_stands_below_them(name: str) -> None:
+    world: dict[str, Any] = {}
+    found = re.findall(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", PAGES[name], re.MULTILINE | re.DOTALL)
+    assert any(expected for _, expected in found)
+    for code, expected in found:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, name, "exec"), world)
+        assert printed.getvalue() == expected
+
+
+@each_page
+def test_data_blocks_parse(name: str) -> None:
+    for block in blocks(PAGES[name], "json"):
+        json.loads(block)
+    for block in blocks(PAGES[name], "toml"):
+        StreamConfig.from_mapping(tomllib.loads(block))
+
+
+@each_page
+def test_named_files_exist(name: str) -> None:
+    for path in re.findall(
+        r"`((?:scanner|tests|benchmarks|docs)/[\w./]*|\w+(?:\.\w+)*\.(?:py|toml|txt))`", PAGES[name]
+    ):
+        assert (ROOT / path).exists(), path
+
+
+def test_named_make_targets_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make (\w+)", ALL_TEXT, re.MULTILINE)) <= targets
+
+
+# --- settings and options --------------------------------------------------------------------------------------------
+
+
+def test_every_field_of_stream_config_is_in_the_table() -> None:
+    told = {row[0].strip("`"): (row[1], row[2]) for row in rows(section("CONFIGURATION.md", "StreamConfig"))}
+    specs = {spec.name: spec for spec in dataclasses.fields(StreamConfig)}
+    assert list(told) == list(specs)
+    for name, (default, allowed) in told.items():
+        spec = specs[name]
+        if name == "timeframes":
+            continue
+        assert default == f"`{spec.default}`"
+        options = spec.metadata.get("options")
+        wanted = ", ".join(f"`{option}`" for option in options) if options else _range(spec)
+        assert allowed == wanted, name
+
+
+def _range(spec: dataclasses.Field[Any]) -> str:
+    whole = ", whole" if spec.type == "int" else ""
+    return f"{spec.metadata['low']} to {spec.metadata['high']}{whole}"
+
+
+def test_the_default_timeframes_are_told() -> None:
+    told = section("CONFIGURATION.md", "StreamConfig")
+    assert list(json.loads(blocks(told, "json")[0]).items()) == list(StreamConfig().styles.items())
+    assert ", ".join(LENGTH_MS) in " ".join(told.split())
+
+
+def test_every_environment_variable_is_in_the_table() -> None:
+    text = section("CONFIGURATION.md", "Environment variables")
+    told = {row[0].strip("`"): (row[1], row[2]) for row in rows(text)}
+    specs = {variable(spec.name): spec for spec in dataclasses.fields(Settings)}
+    assert list(told) == list(specs)
+    for name, (default, allowed) in told.items():
+        spec = specs[name]
+        if spec.name == "cors_origins":
+            assert blocks(text, "text") == [f"{spec.default}\n"]
+            continue
+        as_text = str(int(spec.default)) if spec.type == "bool" else str(spec.default)
+        assert default == (f"`{as_text}`" if as_text else "empty")
+        assert spec.metadata["low"] is None or allowed == _range(spec), name
+
+
+def test_no_page_names_a_variable_that_does_not_exist() -> None:
+    known = {variable(spec.name) for spec in dataclasses.fields(Settings)}
+    assert set(re.findall(r"SCANNER_[A-Z_]+", ALL_TEXT)) <= known
+
+
+@pytest.fixture
+def options(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
+    """Every long option of the two programs, as their help tells them."""
+    with pytest.raises(SystemExit):
+        with_options(["--help"], Settings())
+    helps = {"scanner_api.py": capsys.readouterr().out, "continuous_scanner.py": parser().format_help()}
+    return {
+        program: set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)) for program, text in helps.items()
+    }
+
+
+@pytest.mark.parametrize("program", ["continuous_scanner.py", "scanner_api.py"])
+def test_every_option_is_in_the_table(program: str, options: dict[str, set[str]]) -> None:
+    assert set(keys(section("CONFIGURATION.md", program))) - set(_variables()) == options[program]
+    for line in ALL_TEXT.splitlines():
+        if re.search(rf"python {re.escape(program)}", line):
+            assert set(re.findall(r"--[a-z-]+", line)) <= options[program], line
+
+
+def _variables() -> list[str]:
+    return [variable(spec.name) for spec in dataclasses.fields(Settings)]
+
+
+def test_ids_symbols_and_types_are_told() -> None:
+    ids = keys(section("CONFIGURATION.md", "Exchange ids"))
+    assert set(ids) == {*DEFAULT_EXCHANGES, *EMBEDDED}
+    assert ", ".join(DEFAULT_SYMBOLS) in section("CONFIGURATION.md", "Symbols")
+    types = section("FORMULAS.md", "One score and nine types")
+    assert set(re.findall(r"`((?:MOMENTUM|REVERSION|STRONG|WEAK)_\w+|NEUTRAL)`", types)) == set(SIGNAL_TYPES)
+
+
+def test_every_room_and_what_it_may_import_is_told() -> None:
+    told = {row[0].strip("`"): set(row[2].split(", ")) - {"-"} for row in rows(section("ARCHITECTURE.md", "Rooms"))}
+    assert told == {f"scanner/{room}": others - {room} for room, others in ROOMS.items()}

@@ -1,0 +1,180 @@
+"""API.md tells the truth: its routes, tables, examples and commands, against a scanner that really runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from scanner.api.app import create_app
+from scanner.api.rendering import STATUS_OF
+from scanner.config import StreamConfig
+from scanner.markets import Market
+from scanner.runtime import frames
+from scanner.runtime.service import ScannerService
+from scanner.settings import Settings
+from tests.api.conftest import Client, serving
+from tests.pages import ALL_TEXT, PAGES, blocks, keys, rows, section
+from tests.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A server that has scanned the default symbols for a moment, at 60 times real speed."""
+    with serving(Settings(simulated=True, speed=60, data_dir=str(tmp_path_factory.mktemp("data")))) as client:
+        client.post("/api/scanner/continuous/start")
+        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 36, 30)
+        wait_for(lambda: client.get("/api/scanner/continuous/market-state").body["market_state"])
+        wait_for(lambda: clusters_of(client, "SOL/USDT") and clusters_of(client, "BTC/USDT"), 30)
+        yield client
+
+
+@pytest.fixture
+def unstarted(tmp_path: Path) -> Iterator[Client]:
+    """A server on which nothing has been started, with an empty data folder."""
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data"))) as client:
+        yield client
+
+
+def clusters_of(client: Client, symbol: str) -> list[Any]:
+    answer = client.get(f"/api/scanner/training-data/{symbol}")
+    return answer.body["dataset"]["clustering"] if answer.status == 200 else []
+
+
+def routes() -> set[str]:
+    """``GET /health`` and so on, as the pages write them."""
+    app = create_app(ScannerService(Settings()))
+    return {
+        f"{method} {re.sub('<[^:>]+:', '<', rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_route_has_a_heading() -> None:
+    assert set(re.findall(r"^### ((?:GET|POST) .+)$", PAGES["API.md"], re.MULTILINE)) == routes()
+
+
+def test_no_page_names_a_path_that_does_not_exist() -> None:
+    adapter = create_app(ScannerService(Settings())).url_map.bind("localhost")
+    for path in re.findall(r"(/(?:api/scanner|health)[\w/<>%:.-]*)", ALL_TEXT):
+        filled = path.rstrip(".,:").replace("<symbol>", "BTC/USDT")
+        assert adapter.allowed_methods(filled) or filled.endswith("/api/scanner"), path
+
+
+def test_every_kind_of_refusal_is_in_the_table() -> None:
+    told = {(int(row[0]), row[1].strip("`")) for row in rows(section("API.md", "Errors")) if row[0].isdigit()}
+    assert {(status, title) for _, status, title in STATUS_OF} <= told
+    assert {status for status, _ in told} == {status for _, status, _ in STATUS_OF} | {404, 405, 413}
+
+
+NAMED = {"exchanges": "<id>", "streams": "<name>", "skipped": "<market>", "timeframe_details": "<style>"}
+
+
+def paths(value: Any, at: str = "") -> set[str]:
+    """The dotted names of everything in an answer; where keys are data, a placeholder stands for them."""
+    if isinstance(value, dict) and value:
+        named = [(NAMED.get(at.rpartition(".")[2], key), below) for key, below in value.items()]
+        return set().union(*(paths(below, f"{at}.{key}".lstrip(".")) for key, below in named))
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return set().union(*(paths(each, f"{at}[]") for each in value))
+    return {at}
+
+
+def is_within(path: str, other: str) -> bool:
+    return path == other or path.startswith((f"{other}.", f"{other}["))
+
+
+def assert_told(route: str, answer: set[str]) -> None:
+    """The table under a route covers the answer and names nothing else; the example has its shape."""
+    text = section("API.md", route)
+    told = [key for row in rows(text.partition("\n#### Answer\n")[2]) for key in re.findall(r"`([^`]+)`", row[0])]
+    assert not [path for path in answer if not any(is_within(path, key) or is_within(key, path) for key in told)]
+    assert not [key for key in told if not any(is_within(path, key) for path in answer)]
+    example = json.loads(blocks(text, "json")[-1])
+    assert not [path for path in paths(example) if not any(is_within(real, path) for real in answer)]
+    assert {path.split(".")[0] for path in paths(example)} >= {path.split(".")[0] for path in answer} - {"message"}
+
+
+@pytest.mark.parametrize(
+    ("route", "asked"),
+    [
+        ("/health", ["/health"]),
+        ("/api/scanner/continuous/status", ["/api/scanner/continuous/status"]),
+        ("/api/scanner/continuous/signals", ["/api/scanner/continuous/signals?limit=1"]),
+        ("/api/scanner/continuous/market-state", ["/api/scanner/continuous/market-state"]),
+        (
+            "/api/scanner/continuous/confluence/<symbol>",
+            [f"/api/scanner/continuous/confluence/{symbol}" for symbol in ("BTC/USDT", "NOPE/USDT")],
+        ),
+        ("/api/scanner/training-data/<symbol>", ["/api/scanner/training-data/BTC/USDT"]),
+    ],
+)
+def test_what_a_get_answers_is_told(route: str, asked: list[str], scanned: Client, unstarted: Client) -> None:
+    answer = set().union(*(paths(scanned.get(path).body) for path in asked))
+    if route.endswith("status"):
+        answer |= paths(unstarted.get(route).body)
+    assert_told(f"GET {route}", answer)
+
+
+def test_every_key_of_a_record_is_told(scanned: Client) -> None:
+    record = scanned.get("/api/scanner/continuous/signals?limit=1").body["signals"][0]
+    short = pd.DataFrame({name: [1.0] * 5 for name in frames.COLUMNS})
+    young = frames.signal(short, Market("binance", "BTC/USDT"), "scalp", "5m", StreamConfig())
+    assert set(keys(section("API.md", "Signal record"))) == paths(record) | paths(young)
+    found = clusters_of(scanned, "BTC/USDT")
+    assert set(keys(section("API.md", "Cluster record"))) == paths(found[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A curl line of a page, and the status it says it gets."""
+
+    page: str
+    method: str
+    path: str
+    body: bytes | None
+    status: int
+
+
+def commands() -> Iterator[Command]:
+    for name, text in PAGES.items():
+        for line in "".join(blocks(text, "sh")).splitlines():
+            if line.startswith("curl "):
+                words = shlex.split(line, comments=True)
+                after = dict(itertools.pairwise(words))
+                status = re.search(r"# (\d{3})", line)
+                url = next(word for word in words if word.startswith("http"))
+                body = after["-d"].encode() if "-d" in after else None
+                path = re.sub(r"^https?://[^/]+", "", url)
+                yield Command(name, after.get("-X", "GET"), path, body, int(status[1]) if status else 200)
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.method == "GET"], ids=lambda c: f"{c.page}:{c.path}")
+def test_curl_lines_that_read_answer_as_told(command: Command, scanned: Client) -> None:
+    assert scanned.get(command.path).status == command.status
+
+
+def test_curl_lines_that_start_and_stop_answer_as_told(unstarted: Client) -> None:
+    posts = [command for command in commands() if command.method == "POST"]
+    assert {command.path.rpartition("/")[2] for command in posts} == {"start", "stop"}
+    for command in posts:
+        answer = unstarted.send("POST", command.path, command.body)
+        assert answer.status == command.status, command
+        if answer.status == 200:
+            assert_told(f"POST {command.path}", paths(answer.body))
+        unstarted.post("/api/scanner/continuous/stop")
+
+
+def test_every_reading_route_has_a_curl_line() -> None:
+    adapter = create_app(ScannerService(Settings())).url_map.bind("localhost")
+    asked = {adapter.match(c.path.partition("?")[0], c.method, return_rule=True)[0].rule for c in commands()}
+    assert {re.sub("<[^:>]+:", "<", rule) for rule in asked} == {route.split(" ")[1] for route in routes()}
