@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 
 from scanner.api.app import create_app
+from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, LIMIT, MIN_SCORE, Number
 from scanner.api.rendering import STATUS_OF
 from scanner.config import StreamConfig
-from scanner.markets import Market
+from scanner.markets import DEFAULT_SYMBOLS, Market
 from scanner.runtime import frames
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings
@@ -33,7 +34,8 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         client.post("/api/scanner/continuous/start")
         wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 36, 30)
         wait_for(lambda: client.get("/api/scanner/continuous/market-state").body["market_state"])
-        wait_for(lambda: clusters_of(client, "SOL/USDT") and clusters_of(client, "BTC/USDT"), 30)
+        wait_for(lambda: client.get("/api/scanner/training-data/BTC/USDT").status == 200)
+        wait_for(lambda: clusters_of(client), 30)
         yield client
 
 
@@ -44,9 +46,12 @@ def unstarted(tmp_path: Path) -> Iterator[Client]:
         yield client
 
 
-def clusters_of(client: Client, symbol: str) -> list[Any]:
-    answer = client.get(f"/api/scanner/training-data/{symbol}")
-    return answer.body["dataset"]["clustering"] if answer.status == 200 else []
+def clusters_of(client: Client) -> list[Any]:
+    """Cluster records of the first symbol that has any."""
+    answers = (client.get(f"/api/scanner/training-data/{symbol}") for symbol in DEFAULT_SYMBOLS)
+    return next(
+        (found for answer in answers if answer.status == 200 and (found := answer.body["dataset"]["clustering"])), []
+    )
 
 
 def routes() -> set[str]:
@@ -60,7 +65,7 @@ def routes() -> set[str]:
 
 
 def test_every_route_has_a_heading() -> None:
-    assert set(re.findall(r"^### ((?:GET|POST) .+)$", PAGES["API.md"], re.MULTILINE)) == routes()
+    assert set(re.findall(r"^### `((?:GET|POST) .+)`$", PAGES["API.md"], re.MULTILINE)) == routes()
 
 
 def test_no_page_names_a_path_that_does_not_exist() -> None:
@@ -76,6 +81,28 @@ def test_every_kind_of_refusal_is_in_the_table() -> None:
     assert {status for status, _ in told} == {status for _, status, _ in STATUS_OF} | {404, 405, 413}
 
 
+@pytest.mark.parametrize(
+    ("route", "numbers"),
+    [
+        ("/api/scanner/continuous/signals", [MIN_SCORE, LIMIT]),
+        ("/api/scanner/continuous/confluence/<symbol>", [CONFLUENCE_MIN_SCORE]),
+        ("/api/scanner/training-data/<symbol>", [DAYS]),
+    ],
+)
+def test_numeric_parameters_are_told_with_default_and_range(route: str, numbers: list[Number]) -> None:
+    told = rows(section("API.md", f"`GET {route}`").partition("\n#### Answer\n")[0])
+    for number in numbers:
+        kind = "whole number" if number.whole else "number"
+        facts = [f"`{number.name}`", f"{kind}, {number.low:g} to {number.high:g}", f"{number.default:g}"]
+        assert facts in [row[:3] for row in told]
+
+
+def test_body_keys_are_told(unstarted: Client) -> None:
+    refusal = unstarted.post("/api/scanner/continuous/start", {"nonsense": 1}).body["message"]
+    text = section("API.md", "`POST /api/scanner/continuous/start`").partition("\n#### Answer\n")[0]
+    assert keys(text) == refusal.partition("known are ")[2].split(", ")
+
+
 NAMED = {"exchanges": "<id>", "streams": "<name>", "skipped": "<market>", "timeframe_details": "<style>"}
 
 
@@ -89,19 +116,25 @@ def paths(value: Any, at: str = "") -> set[str]:
     return {at}
 
 
-def is_within(path: str, other: str) -> bool:
-    return path == other or path.startswith((f"{other}.", f"{other}["))
+def agree(one: str, other: str) -> bool:
+    """Whether two names are the same, or one is within the other."""
+    short, long = sorted((one, other), key=len)
+    return short == long or long.startswith((f"{short}.", f"{short}["))
+
+
+def unmatched(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    return [name for name in names if not any(agree(name, other) for other in others)]
 
 
 def assert_told(route: str, answer: set[str]) -> None:
     """The table under a route covers the answer and names nothing else; the example has its shape."""
-    text = section("API.md", route)
-    told = [key for row in rows(text.partition("\n#### Answer\n")[2]) for key in re.findall(r"`([^`]+)`", row[0])]
-    assert not [path for path in answer if not any(is_within(path, key) or is_within(key, path) for key in told)]
-    assert not [key for key in told if not any(is_within(path, key) for path in answer)]
-    example = json.loads(blocks(text, "json")[-1])
-    assert not [path for path in paths(example) if not any(is_within(real, path) for real in answer)]
-    assert {path.split(".")[0] for path in paths(example)} >= {path.split(".")[0] for path in answer} - {"message"}
+    text = section("API.md", f"`{route}`")
+    told = keys(text.partition("\n#### Answer\n")[2])
+    assert unmatched(answer, told) == []
+    assert unmatched(told, answer) == []
+    example = paths(json.loads(blocks(text, "json")[-1]))
+    assert unmatched(example, answer) == []
+    assert {path.split(".")[0] for path in example} >= {path.split(".")[0] for path in answer} - {"message"}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +163,7 @@ def test_every_key_of_a_record_is_told(scanned: Client) -> None:
     short = pd.DataFrame({name: [1.0] * 5 for name in frames.COLUMNS})
     young = frames.signal(short, Market("binance", "BTC/USDT"), "scalp", "5m", StreamConfig())
     assert set(keys(section("API.md", "Signal record"))) == paths(record) | paths(young)
-    found = clusters_of(scanned, "BTC/USDT")
+    found = clusters_of(scanned)
     assert set(keys(section("API.md", "Cluster record"))) == paths(found[0])
 
 
