@@ -5,51 +5,67 @@ twice. Threads serve requests beside it. Requests are not counted: recycling a w
 """
 
 import os
+import sys
 from typing import Any
 
 bind = f"{os.environ.get('SCANNER_HOST', '127.0.0.1')}:{os.environ.get('SCANNER_PORT', '5001')}"
-workers = 1
+workers = os.environ.get("WEB_CONCURRENCY", "1")  # what is asked for there is refused rather than passed over
 worker_class = "gthread"
 threads = 16
 max_requests = 0
 timeout = 60
 graceful_timeout = 8
 preload_app = False  # threads do not survive a fork
+control_socket_disable = True  # it would be one for all servers of a user, and could add workers
+
+BOOT_FAILED = 3  # the exit status by which a worker tells gunicorn not to try again
 
 
 def on_starting(server: Any) -> None:
     """Refuse what would break the scanner, before any worker exists."""
-    from gunicorn.errors import HaltServer
-
-    from scanner.api.server import refuse_strangers
     from scanner.errors import ScannerError
-    from scanner.settings import Settings
 
-    reason = None
-    if server.cfg.workers != 1:
-        reason = (
-            f"workers: {server.cfg.workers} is not 1; each worker would run a scanner of its own, spend request weight "
-            "twice and fight over the data folder. Raise --threads instead."
-        )
-    elif server.cfg.preload_app:
-        reason = "preload_app: the scanner's threads would be left behind in the master process; leave it off."
     try:
-        for address in server.cfg.address:
-            if isinstance(address, tuple):
-                refuse_strangers(Settings.from_env({**os.environ, "SCANNER_HOST": address[0]}))
+        reason = _unfit(server.cfg)
     except ScannerError as error:
         reason = str(error)
     if reason:
         server.log.error("refusing to start: %s", reason)
-        raise HaltServer(reason, 2)
+        sys.exit(2)
+
+
+def _unfit(cfg: Any) -> str:
+    """Why this configuration cannot serve the scanner, '' when it can; wrong settings raise InvalidInput."""
+    from scanner.api.server import refuse_strangers
+    from scanner.settings import Settings
+
+    if cfg.workers != 1:
+        return (
+            f"workers: {cfg.workers} is not 1; each worker would run a scanner of its own, spend request weight twice "
+            "and fight over the data folder. Raise --threads instead."
+        )
+    if cfg.preload_app:
+        return "preload_app: the scanner's threads would be left behind in the master process; leave it off."
+    settings = Settings.from_env(os.environ)
+    for address in cfg.address:
+        if isinstance(address, tuple):
+            refuse_strangers(address[0], settings.allow_anonymous, "bind")
+    return ""
 
 
 def post_worker_init(worker: Any) -> None:
     """Begin scanning where SCANNER_AUTOSTART says so."""
     import scanner_api
-    from scanner.api.server import begin
+    from scanner.api.server import address_of, begin
+    from scanner.errors import ScannerError
 
-    begin(scanner_api.service, f"http://{bind}")
+    names = [listener.getsockname() for listener in worker.sockets]
+    address = next((address_of(name) for name in names if isinstance(name, tuple)), f"http://{bind}")
+    try:
+        begin(scanner_api.service, address)
+    except ScannerError as error:
+        worker.log.error("cannot scan: %s", error)
+        sys.exit(BOOT_FAILED)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

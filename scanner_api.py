@@ -10,6 +10,7 @@ import sys
 
 from scanner.api.app import create_app
 from scanner.api.server import serve, with_options
+from scanner.commandline import refused
 from scanner.errors import ScannerError
 from scanner.logs import set_up_logging, stop_on_signals
 from scanner.runtime.service import ScannerService
@@ -20,7 +21,7 @@ try:
     if __name__ == "__main__":
         settings = with_options(sys.argv[1:], settings)
 except ScannerError as error:
-    sys.exit(f"scanner_api: {error}")
+    sys.exit(refused("scanner_api", error))
 
 set_up_logging(settings.log_level)
 service = ScannerService(settings)

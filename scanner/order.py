@@ -13,8 +13,9 @@ MOST_SYMBOLS = 5000
 MOST_EXCHANGES = 10
 SPOT_SIMULATED, FUTURES_SIMULATED = "simulated", "simulatedfutures"
 SPOT_REPLAY, FUTURES_REPLAY = "replay", "replayfutures"
+SIMULATIONS = (SPOT_SIMULATED, FUTURES_SIMULATED)
 REPLAYS = (SPOT_REPLAY, FUTURES_REPLAY)
-EMBEDDED = (SPOT_SIMULATED, FUTURES_SIMULATED, *REPLAYS)  # exchanges this package serves itself
+EMBEDDED = (*SIMULATIONS, *REPLAYS)  # exchanges this package serves itself
 
 
 @dataclass(frozen=True)

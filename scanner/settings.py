@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from scanner.errors import InvalidInput
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+NEVER_EMPTY = ("host", "data_dir")
 
 
 def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
@@ -51,12 +52,28 @@ class Settings:
         InvalidInput
             A variable has the wrong type or lies outside its range; the message names the variable.
         """
+        texts = {spec.name: environ.get(variable(spec.name)) for spec in dataclasses.fields(cls)}
+        return cls().changed(texts, variable)
+
+    def changed(self, texts: Mapping[str, str | None], called: Callable[[str], str]) -> Settings:
+        """These settings with some given as text; None changes nothing.
+
+        Parameters
+        ----------
+        called : function
+            What the name of a setting is called where the texts come from, for messages.
+
+        Raises
+        ------
+        InvalidInput
+            A text has the wrong type or lies outside its range.
+        """
         values: dict[str, Any] = {
-            spec.name: _parsed(spec, environ[variable(spec.name)])
-            for spec in dataclasses.fields(cls)
-            if variable(spec.name) in environ
+            spec.name: _parsed(spec, text, called(spec.name))
+            for spec in dataclasses.fields(self)
+            if (text := texts.get(spec.name)) is not None
         }
-        return cls(**values)
+        return dataclasses.replace(self, **values)
 
 
 def variable(name: str) -> str:
@@ -64,21 +81,31 @@ def variable(name: str) -> str:
     return f"SCANNER_{name.upper()}"
 
 
-def _parsed(spec: dataclasses.Field[Any], text: str) -> object:
-    """The text of one variable in the type of its field."""
+def option(name: str) -> str:
+    """The command line option of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _parsed(spec: dataclasses.Field[Any], text: str, called: str) -> object:
+    """The text of one setting in the type of its field."""
     if spec.type == "bool":
         if text.lower() not in TRUE + FALSE:
-            raise InvalidInput(variable(spec.name), text, "is not 1 or 0")
+            raise InvalidInput(called, text, "is not 1 or 0")
         return text.lower() in TRUE
     if spec.name == "log_level" and text.upper() not in LEVELS:
-        raise InvalidInput(variable(spec.name), text, f"is not one of {', '.join(LEVELS)}")
+        raise InvalidInput(called, text, f"is not one of {', '.join(LEVELS)}")
+    if spec.name in NEVER_EMPTY and not text.strip():
+        raise InvalidInput(called, text, "is empty")
     if spec.type == "str":
         return text
-    low, high = spec.metadata["low"], spec.metadata["high"]
+    return _number(text, called, spec.type == "int", spec.metadata["low"], spec.metadata["high"])
+
+
+def _number(text: str, called: str, whole: bool, low: float, high: float) -> float:
     try:
-        number = int(text) if spec.type == "int" else float(text)
+        number = int(text) if whole else float(text)
     except ValueError:
         number = math.nan
     if not low <= number <= high:
-        raise InvalidInput(variable(spec.name), text, f"is not a number from {low} to {high}")
+        raise InvalidInput(called, text, f"is not a {'whole ' if whole else ''}number from {low} to {high}")
     return number

@@ -2,60 +2,65 @@
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import ipaddress
 import logging
-import sys
+import socket
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
+from scanner.commandline import Parser, refused
 from scanner.errors import InvalidInput, NotRunning, ScannerError
+from scanner.order import EMBEDDED
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.service import ScannerService
-from scanner.settings import Settings, variable
+from scanner.settings import Settings, option, variable
 
 log = logging.getLogger(__name__)
 
+PROGRAM = "scanner_api"
+BACKLOG = 128  # connections that wait to be accepted
 FIRST_SIGNALS_S = 60.0  # how long the server watches for first signals to announce
 
 
 def with_options(arguments: Sequence[str], settings: Settings) -> Settings:
-    """The settings with what the command line says on top. An unknown option ends the program, as argparse does."""
-    build = argparse.ArgumentParser(
+    """The settings with what the command line says on top. An unknown option ends the program, as argparse does.
+
+    Raises
+    ------
+    InvalidInput
+        A value is wrong; the message names the option.
+    """
+    build = Parser(
         prog="scanner_api.py",
         description="Serve the scanner's HTTP API.",
         epilog="Every option is also an environment variable, SCANNER_HOST and so on; docs/ has the table.",
     )
     build.add_argument("--host", help=f"address to listen on (default: {settings.host})")
-    build.add_argument("--port", type=int, help=f"port to listen on (default: {settings.port})")
+    build.add_argument("--port", help=f"port to listen on (default: {settings.port})")
     build.add_argument("--data-dir", metavar="FOLDER", help=f"training data (default: {settings.data_dir})")
-    build.add_argument("--simulated", action="store_true", default=None, help="scan the simulated exchange by default")
+    build.add_argument("--simulated", action="store_const", const="1", help="scan the simulated exchange by default")
     build.add_argument("--replay", metavar="FILE_OR_FOLDER", help="scan recorded candles by default")
-    build.add_argument("--speed", type=float, metavar="N", help="market seconds per real second, simulated or replayed")
-    build.add_argument("--autostart", action="store_true", default=None, help="start scanning at once")
-    given = vars(build.parse_args(arguments))
-    texts = {variable(name): str(value) for name, value in given.items() if value is not None}
-    changed = Settings.from_env({name: "1" if text == "True" else text for name, text in texts.items()})
-    chosen = {name: getattr(changed, name) for name, value in given.items() if value is not None}
-    return dataclasses.replace(settings, **chosen)
+    build.add_argument("--speed", metavar="N", help="market seconds per real second, simulated or replayed")
+    build.add_argument("--autostart", action="store_const", const="1", help="start scanning at once")
+    return settings.changed(vars(build.parse_args(arguments)), option)
 
 
-def refuse_strangers(settings: Settings) -> None:
+def refuse_strangers(host: str, allow_anonymous: bool, called: str = variable("host")) -> None:
     """Refuse to listen beyond loopback unless the operator says so. Raises InvalidInput."""
-    if settings.allow_anonymous or settings.host == "localhost":
+    if allow_anonymous or host == "localhost":
         return
     try:
-        inside = ipaddress.ip_address(settings.host).is_loopback
+        inside = ipaddress.ip_address(host).is_loopback
     except ValueError:
         inside = False
     if not inside:
         raise InvalidInput(
-            variable("host"),
-            settings.host,
+            called,
+            host,
             "is reachable from other machines, and this API asks nobody who they are; "
             f"listen on 127.0.0.1, or set {variable('allow_anonymous')}=1 if that is what you want",
         )
@@ -63,24 +68,20 @@ def refuse_strangers(settings: Settings) -> None:
 
 def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int:
     """Serve until `stopping` is set; the exit status, 2 where serving could not begin."""
-    settings = service.settings
     try:
-        refuse_strangers(settings)
-        server = make_server(settings.host, settings.port, app, threaded=True)
-    except (ScannerError, OSError, SystemExit) as error:
-        print(f"scanner_api: cannot listen on {settings.host}:{settings.port}: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+        server = listening(app, service.settings)
+    except ScannerError as error:
+        return refused(PROGRAM, error)
     thread = threading.Thread(target=server.serve_forever, name="http", kwargs={"poll_interval": 0.1})
     thread.start()
-    address = f"http://{settings.host}:{server.server_port}"
+    address = address_of(server.server_address)
     try:
         log.info("listening on %s", address)
         begin(service, address)
         announce_first_signals(service, stopping)
         stopping.wait()
     except ScannerError as error:
-        print(f"scanner_api: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+        return refused(PROGRAM, error)
     finally:
         server.shutdown()
         server.server_close()
@@ -88,6 +89,25 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
         service.stop()
         log.info("ended")
     return 0
+
+
+def listening(app: Flask, settings: Settings) -> BaseWSGIServer:
+    """The server on the address of the settings, not yet serving. Raises InvalidInput."""
+    host, port = settings.host, settings.port
+    refuse_strangers(host, settings.allow_anonymous)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family, backlog=BACKLOG) as opened:
+            return make_server(host, port, app, threaded=True, fd=opened.fileno())
+    except OSError as error:
+        expected = f"cannot be listened on: {error.strerror}; --host and --port choose another address"
+        raise InvalidInput("address", f"{host}:{port}", expected) from error
+
+
+def address_of(socket_name: Any) -> str:
+    """``http://127.0.0.1:5001`` from what a listening socket says of itself."""
+    host, port = socket_name[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def begin(service: ScannerService, address: str) -> None:
@@ -98,8 +118,9 @@ def begin(service: ScannerService, address: str) -> None:
         return
     order = service.order()
     service.start(order)
-    kind = "the embedded simulated exchange: none of it is real" if service.settings.simulated else "exchanges"
-    log.info("scanning %d symbols on %s (%s)", len(order.symbols), ", ".join(order.exchanges), kind)
+    inside = [exchange for exchange in order.exchanges if exchange in EMBEDDED]
+    if inside:
+        log.info("%s: an exchange inside this process; its data are not real and say so", ", ".join(inside))
     log.info("three things to try:")
     log.info('  curl "%s/continuous/signals?min_score=60&limit=20"', api)
     log.info('  curl "%s/continuous/confluence/BTC/USDT"', api)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scanner.commandline import Parser
 from scanner.config import StreamConfig
 from scanner.errors import InvalidInput
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
-from scanner.settings import Settings
+from scanner.order import REPLAYS, SIMULATIONS
+from scanner.settings import Settings, option
+
+SHORTEST_S, LONGEST_S = 0.1, 1e9  # durations
 
 EXAMPLES = """\
 examples:
@@ -23,6 +27,8 @@ examples:
       scan two markets of a real exchange
   python continuous_scanner.py --replay recorded.parquet --speed 3600
       scan recorded candles, an hour of market time every second, and print a summary
+  python continuous_scanner.py --simulated --speed 60 --duration 120 --data-dir /tmp/trial
+      two minutes at sixty times real speed, with a data folder of their own
 
 Ctrl-C or SIGTERM stops within 5 seconds and prints the summary.
 """
@@ -40,7 +46,7 @@ class Options:
 
 
 def parser() -> argparse.ArgumentParser:
-    build = argparse.ArgumentParser(
+    build = Parser(
         prog="continuous_scanner.py",
         description="Watch crypto markets around the clock on four timeframes.",
         epilog=EXAMPLES,
@@ -48,22 +54,27 @@ def parser() -> argparse.ArgumentParser:
     )
     what = build.add_argument_group("what to scan")
     what.add_argument(
-        "--symbols", metavar="LIST", help=f"symbols, comma separated (default: {','.join(DEFAULT_SYMBOLS)})"
+        "--symbols",
+        metavar="LIST",
+        help=f"symbols, comma separated (default: {', '.join(DEFAULT_SYMBOLS)}; of a recording, everything in it)",
     )
     what.add_argument(
-        "--exchanges", metavar="LIST", help=f"exchange ids, comma separated (default: {','.join(DEFAULT_EXCHANGES)})"
+        "--exchanges", metavar="LIST", help=f"exchange ids, comma separated (default: {', '.join(DEFAULT_EXCHANGES)})"
     )
     what.add_argument("--simulated", action="store_true", help="scan the embedded simulated exchange")
     what.add_argument(
         "--replay",
         metavar="FILE_OR_FOLDER",
-        help="scan recorded candles: Parquet with the columns symbol, timestamp (ms), open, high, low, close, volume",
+        help="scan recorded candles, then end: Parquet with the columns symbol, timestamp (ms), open, high, low, "
+        "close, volume",
     )
     how = build.add_argument_group("how")
-    how.add_argument("--speed", type=float, metavar="N", help="market seconds per real second, simulated or replayed")
-    how.add_argument("--config", metavar="FILE", help="JSON or TOML file with StreamConfig fields")
+    how.add_argument(
+        "--speed", metavar="N", help="market seconds per real second, simulated or replayed, 0.1 to 100000 (default: 1)"
+    )
+    how.add_argument("--config", metavar="FILE", help="JSON or TOML file with fields of StreamConfig")
     how.add_argument("--data-dir", metavar="FOLDER", help="where training data are kept (default: training_data)")
-    how.add_argument("--duration", type=float, metavar="S", help="stop after this many real seconds")
+    how.add_argument("--duration", metavar="S", help="stop after this many real seconds")
     how.add_argument("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
     return build
 
@@ -77,25 +88,39 @@ def parse(arguments: Sequence[str], base: Settings) -> Options:
         A value is wrong; the message names the option. (An unknown option ends the program, as argparse does.)
     """
     given = parser().parse_args(arguments)
+    for name, text in vars(given).items():
+        if isinstance(text, str) and not text.strip():
+            raise InvalidInput(option(name), text, "is empty")
+    return Options(
+        settings=_settings(given, base),
+        symbols=_listed("--symbols", given.symbols),
+        exchanges=_exchanges(given),
+        config=read_config(Path(given.config)) if given.config else StreamConfig(),
+        duration_s=_duration_s(given.duration) if given.duration else None,
+    )
+
+
+def _settings(given: argparse.Namespace, base: Settings) -> Settings:
+    """The settings of the environment with what the command line says on top."""
     if given.simulated and given.replay:
         raise InvalidInput("--replay", given.replay, "and --simulated exclude each other")
-    changes: dict[str, object] = {}
-    if given.speed is not None:
-        if not (given.simulated or given.replay or base.simulated or base.replay):
-            raise InvalidInput("--speed", given.speed, "needs --simulated or --replay; real time has one speed")
-        changes["speed"] = _within("--speed", given.speed, 0.1, 100_000)
-    changes |= {"simulated": True, "replay": ""} if given.simulated else {}
-    changes |= {"replay": given.replay, "simulated": False} if given.replay else {}
-    changes |= {"data_dir": given.data_dir} if given.data_dir else {}
-    changes |= {"log_level": given.log_level} if given.log_level else {}
-    duration_s = None if given.duration is None else _within("--duration", given.duration, 0.1, 1e9)
-    return Options(
-        settings=dataclasses.replace(base, **changes),  # type: ignore[arg-type]
-        symbols=_listed(given.symbols),
-        exchanges=_listed(given.exchanges),
-        config=read_config(Path(given.config)) if given.config else StreamConfig(),
-        duration_s=duration_s,
-    )
+    if given.speed and not (given.simulated or given.replay or base.simulated or base.replay):
+        raise InvalidInput("--speed", given.speed, "needs --simulated or --replay; real time has one speed")
+    if given.data_dir and Path(given.data_dir).is_file():
+        raise InvalidInput("--data-dir", given.data_dir, "is a file, not a folder")
+    texts = {name: getattr(given, name) for name in ("replay", "speed", "data_dir", "log_level")}
+    texts |= {"simulated": "1", "replay": ""} if given.simulated else {}
+    texts |= {"simulated": "0"} if given.replay else {}
+    return base.changed(texts, option)
+
+
+def _exchanges(given: argparse.Namespace) -> list[str] | None:
+    """The exchanges asked for; others than its own contradict --simulated and --replay."""
+    exchanges = _listed("--exchanges", given.exchanges)
+    chosen, own = ("--simulated", SIMULATIONS) if given.simulated else ("--replay", REPLAYS)
+    if exchanges and (given.simulated or given.replay) and not set(exchanges) <= set(own):
+        raise InvalidInput("--exchanges", given.exchanges, f"contradicts {chosen}, which knows {', '.join(own)}")
+    return exchanges
 
 
 def read_config(path: Path) -> StreamConfig:
@@ -108,11 +133,20 @@ def read_config(path: Path) -> StreamConfig:
     return StreamConfig.from_mapping(values, prefix=path.name)
 
 
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+def _listed(called: str, text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InvalidInput(called, text, "is not a list of names between commas")
+    return parts
 
 
-def _within(field: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise InvalidInput(field, value, f"is not a number from {low:g} to {high:g}")
-    return value
+def _duration_s(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise InvalidInput("--duration", text, f"is not a number of seconds from {SHORTEST_S:g} to {LONGEST_S:g}")
+    return seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -13,19 +12,24 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from scanner.clock import ScaledClock
+from scanner.commandline import refused
 from scanner.errors import ScannerError
 from scanner.logs import set_up_logging, stop_on_signals
 from scanner.records import iso
+from scanner.runtime.batches import Record
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.run import Run
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings
+from scanner.terminal.coverage import closed_candles, coverage
 from scanner.terminal.options import Options, parse
 from scanner.terminal.summary import summary
-from scanner.terminal.table import screen
+from scanner.terminal.table import MOST_SIGNALS, screen
 
 log = logging.getLogger(__name__)
 
+Status = dict[str, Any]
 REFRESH_S = 0.5
 TOLD_EVERY_S = 30.0  # a log line about the state, where there is no terminal
 PATIENCE_S = 60.0  # a replay whose last candles cannot be settled ends this long after its recording
@@ -33,16 +37,14 @@ PATIENCE_S = 60.0  # a replay whose last candles cannot be settled ends this lon
 
 def main(arguments: Sequence[str], environ: dict[str, str], console: Console | None = None) -> int:
     """Run the program; the exit status, 2 for wrong input."""
+    stopping = stop_on_signals()  # first: loading a recording takes a moment
     try:
         options = parse(arguments, Settings.from_env(environ))
-        service = ScannerService(options.settings)
-        order = service.order(options.symbols, options.exchanges, options.config)
         set_up_logging(options.settings.log_level)
-        stopping = stop_on_signals()
-        run = service.start(order)
+        service = ScannerService(options.settings)
+        run = service.start(service.order(options.symbols, options.exchanges, options.config))
     except ScannerError as error:
-        print(f"continuous_scanner: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+        return refused("continuous_scanner", error)
     assert run is not None
     console = console or Console()
     try:
@@ -50,9 +52,8 @@ def main(arguments: Sequence[str], environ: dict[str, str], console: Console | N
     finally:
         service.stop()
     status, speed = service.status(), run.venue.clock.speed
-    console.print(
-        summary(status, run.recorder.tally, speed, Path(options.settings.data_dir)), highlight=False, soft_wrap=True
-    )
+    text = summary(status, run.recorder.tally, speed, Path(options.settings.data_dir), _replayed(service, run))
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
@@ -60,16 +61,19 @@ def watch(service: ScannerService, run: Run, options: Options, stopping: threadi
     """Show how it goes until the duration is over, the recording is exhausted, or a signal arrives."""
     ends = time.monotonic() + (options.duration_s if options.duration_s is not None else float("inf"))
     over = _Over(run)
+
+    def going_on() -> bool:
+        left_s = ends - time.monotonic()
+        return not over() and left_s > 0 and not stopping.wait(min(REFRESH_S, left_s))
+
     if console.is_terminal:
-        with Live(console=console, refresh_per_second=2, transient=True) as live:
-            while not over() and time.monotonic() < ends and not stopping.wait(REFRESH_S):
-                live.update(screen(*_facts(service, run)))
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while going_on():
+                live.update(screen(*_facts(service, run), console.height), refresh=True)
     else:
-        told = 0.0
-        while not over() and time.monotonic() < ends and not stopping.wait(min(REFRESH_S, ends - time.monotonic())):
-            if time.monotonic() - told >= TOLD_EVERY_S:
-                told = time.monotonic()
-                _tell(*_facts(service, run))
+        teller = _Teller()
+        while going_on():
+            teller(*_facts(service, run))
 
 
 class _Over:
@@ -87,11 +91,27 @@ class _Over:
         return self._run.exhausted or time.monotonic() - self._ended_at > PATIENCE_S
 
 
-def _facts(service: ScannerService, run: Run) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
-    return service.status(), service.signals(SignalQuery(limit=12)), iso(run.venue.clock.now_ms())[:19]
+class _Teller:
+    """Log lines about the state: as soon as there are signals, and every half minute."""
+
+    def __init__(self) -> None:
+        self._told_at = float("-inf")
+        self._told_signals = False
+
+    def __call__(self, status: Status, signals: list[Record], market_time: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at < TOLD_EVERY_S and (self._told_signals or not signals):
+            return
+        self._told_at, self._told_signals = now, bool(signals)
+        _tell(status, signals, market_time)
 
 
-def _tell(status: dict[str, Any], signals: list[dict[str, Any]], market_time: str) -> None:
+def _facts(service: ScannerService, run: Run) -> tuple[Status, list[Record], str]:
+    shown = service.signals(SignalQuery(limit=MOST_SIGNALS))
+    return service.status(), shown, iso(run.venue.clock.now_ms())[:19]
+
+
+def _tell(status: Status, signals: list[Record], market_time: str) -> None:
     states = ", ".join(f"{name} {facts['state']} ({facts['markets']})" for name, facts in status["exchanges"].items())
     log.info("market time %s; exchanges: %s; signals kept %d", market_time, states, status["buffer_stats"]["signals"])
     for record in signals[:5]:
@@ -103,3 +123,14 @@ def _tell(status: dict[str, Any], signals: list[dict[str, Any]], market_time: st
             record["signal_type"],
             record["combined_score"] or 0.0,
         )
+
+
+def _replayed(service: ScannerService, run: Run) -> list[str]:
+    """A line about how much of a recording has been scanned; none without a recording."""
+    recording, clock = service.recording(), run.venue.clock
+    if recording is None or not isinstance(clock, ScaledClock) or run.venue.end_ms is None:
+        return []
+    base = run.order.config.base_timeframe
+    span = clock.start_ms, min(clock.now_ms(), run.venue.end_ms)
+    signals = sum(count for (timeframe, _), count in run.recorder.tally.finals.items() if timeframe == base)
+    return [coverage(signals, closed_candles(recording.listings(), run.order.symbols, base, span), base, span)]

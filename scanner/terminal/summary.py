@@ -14,10 +14,11 @@ from scanner.runtime.recorder import Tally
 from scanner.timeframes import LENGTH_MS
 
 
-def summary(status: Mapping[str, Any], tally: Tally, speed: float, data_dir: Path) -> str:
-    """Candles and signals by type and timeframe, freshness, exchanges and files."""
+def summary(status: Mapping[str, Any], tally: Tally, speed: float, data_dir: Path, remarks: Sequence[str] = ()) -> str:
+    """Candles and signals by type and timeframe, freshness, exchanges, streams and files."""
     parts = [
         "Summary" + (" (simulated or replayed data)" if status["simulated"] else ""),
+        *(f"  {remark}" for remark in remarks),
         *_signals("final signals, one per closed candle", tally.finals),
         *_signals("live signals kept, on forming candles", tally.lives),
         f"  candles closed: {_by_timeframe(Counter(_per_timeframe(tally.finals)))}",
@@ -41,12 +42,12 @@ def summary(status: Mapping[str, Any], tally: Tally, speed: float, data_dir: Pat
 
 
 def freshness(delay_s: Sequence[float], speed: float) -> str:
-    """How long after a candle's close its final signals were made."""
+    """How long after a candle's close its final signals were made; `delay_s` is in market seconds."""
     if not delay_s:
         return "no candle closed"
-    middle, late, worst = np.percentile(delay_s, [50, 95, 100])
-    text = f"final signal {middle:.0f} s after the close (median), {late:.0f} s p95, {worst:.0f} s worst"
-    return text + (f", in market time at speed {speed:g}: {late / speed:.1f} s of real time p95" if speed != 1 else "")
+    middle, late, worst = np.percentile(delay_s, [50, 95, 100]) / speed
+    text = f"final signals {middle:.1f} s after the close (median), {late:.1f} s p95, {worst:.1f} s worst"
+    return text + (f"; real seconds, each {speed:g} s of market time" if speed != 1 else "")
 
 
 def _signals(title: str, counts: Mapping[tuple[str, str], int]) -> list[str]:

@@ -20,37 +20,53 @@ COLOURS = {
     "REVERSION_BEARISH": "dark_orange",
 }
 STATES = {"live": "green", "connecting": "yellow", "late": "yellow", "limited": "yellow"}
+FEWEST_SIGNALS, MOST_SIGNALS, MOST_SKIPPED = 3, 20, 3
 
 
-def screen(status: Mapping[str, Any], signals: Sequence[Mapping[str, Any]], market_time: str) -> RenderableType:
-    """Everything worth seeing, as one rich renderable."""
+def screen(
+    status: Mapping[str, Any], signals: Sequence[Mapping[str, Any]], market_time: str, height: int
+) -> RenderableType:
+    """Everything worth seeing as one rich renderable, with as many signals as `height` lines leave room for."""
+    remarks = _remarks(status)
+    taken = 9 + len(status["streams"]) + len(status["exchanges"]) + len(remarks)
+    room = max(FEWEST_SIGNALS, min(MOST_SIGNALS, height - taken))
     return Group(
-        _headline(status, market_time),
-        _signal_table(signals),
+        *_headline(status, market_time),
+        "",
+        _signal_table(signals[:room]),
+        "",
         _stream_table(status["streams"]),
+        "",
         _exchange_table(status["exchanges"]),
-        *_remarks(status),
+        *remarks,
     )
 
 
-def _headline(status: Mapping[str, Any], market_time: str) -> Text:
+def _headline(status: Mapping[str, Any], market_time: str) -> list[Text]:
     state = status["market_state"]
     breadth = state.get("breadth", {})
-    kind = "SIMULATED DATA  " if status["simulated"] else ""
-    text = (
-        f"{market_time}  breadth {breadth.get('breadth_ratio', 0.5):.2f} ({breadth.get('market_bias', 'neutral')}, "
+    kind = "SIMULATED DATA" if status["simulated"] else "LIVE DATA"
+    first = Text.assemble((kind, "bold yellow" if status["simulated"] else "bold"), f"  {market_time} UTC")
+    second = (
+        f"breadth {breadth.get('breadth_ratio', 0.5):.2f} ({breadth.get('market_bias', 'neutral')}, "
         f"{breadth.get('advancing', 0)} up, {breadth.get('declining', 0)} down)  "
         f"volatility {state.get('volatility_regime', 'unknown')}  active signals {state.get('active_signals', 0)}"
     )
-    return Text.assemble((kind, "bold yellow"), text)
+    return [first, Text(second, no_wrap=True, overflow="ellipsis")]
+
+
+def _table(title: str, left: Sequence[str] = (), right: Sequence[str] = ()) -> Table:
+    """A table without lines, its title above the first column."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in (title, *left):
+        table.add_column(name, no_wrap=True, justify="left")
+    for name in right:
+        table.add_column(name, no_wrap=True, justify="right")
+    return table
 
 
 def _signal_table(signals: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Top signals", title_justify="left", expand=False)
-    for name in ("market", "timeframe", "signal"):
-        table.add_column(name)
-    for name in ("score", "percentile", "price", "RSI", "candle"):
-        table.add_column(name, justify="right")
+    table = _table("TOP SIGNALS", ("", "signal"), ("score", "rank %", "price", "RSI", "candle"))
     for record in signals:
         table.add_row(
             f"{record['exchange']}:{record['symbol']}",
@@ -62,17 +78,18 @@ def _signal_table(signals: Sequence[Mapping[str, Any]]) -> Table:
             _figure(record["reversion"]["rsi"], ".0f"),
             "closed" if record["candle_closed"] else _figure(record["candle_progress"], ".0%"),
         )
+    if not signals:
+        table.add_row("none yet")
     return table
 
 
 def _stream_table(streams: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table(title="Streams", title_justify="left")
-    for name in ("stream", "last run", "took s", "lag s", "runs", "missed", "last error"):
-        table.add_column(name)
+    table = _table("STREAMS", (), ("last run", "took s", "lag s", "runs", "missed"))
+    table.add_column("last error", overflow="ellipsis", no_wrap=True)
     for name, figures in streams.items():
         table.add_row(
             name,
-            (figures["last_run"] or "-")[11:19] or "-",
+            (figures["last_run"] or "")[11:19] or "-",
             _figure(figures["last_duration_s"], ".2f"),
             _figure(figures["lag_s"], ".2f"),
             str(figures["runs"]),
@@ -83,9 +100,8 @@ def _stream_table(streams: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _exchange_table(exchanges: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table(title="Exchanges", title_justify="left")
-    for name in ("exchange", "state", "markets", "last data", "cause"):
-        table.add_column(name)
+    table = _table("EXCHANGES", ("state",), ("markets", "last data"))
+    table.add_column("cause", overflow="ellipsis", no_wrap=True)
     for name, facts in exchanges.items():
         table.add_row(
             name,
@@ -98,9 +114,14 @@ def _exchange_table(exchanges: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _remarks(status: Mapping[str, Any]) -> list[Text]:
-    skipped = [Text(f"skipped {market}: {reason}", style="dim") for market, reason in status["skipped"].items()][:5]
+    lines = [Text(f"skipped {market}: {reason}", style="dim") for market, reason in status["skipped"].items()]
+    if len(lines) > MOST_SKIPPED:
+        lines[MOST_SKIPPED - 1 :] = [Text(f"skipped {len(lines) - MOST_SKIPPED + 1} more", style="dim")]
     failure = status["store"].get("failure")
-    return skipped + ([Text(f"not being kept: {failure}", style="bold red")] if failure else [])
+    lines += [Text(f"not being kept: {failure}", style="bold red")] if failure else []
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return lines
 
 
 def _figure(value: float | None, style: str) -> str:
