@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -71,14 +71,55 @@ class PriceCycle:
             )
 
 
+class MarketStateCycle:
+    """Every 60 s: breadth over the ticks, volatility regime over the candles, how many signals are active."""
+
+    def __init__(self, books: Books, state: State, config: StreamConfig, clock: Clock) -> None:
+        self._books, self._state, self._clock = books, state, clock
+        self._candles_per_hour = max(HOUR_MS // length_ms(config.base_timeframe), 6)
+
+    def __call__(self) -> None:
+        snapshot = self._state.current()
+        breadth = market_breadth([table.price for table in snapshot.ticks.values()])
+        regime = self._regime()
+        state = {
+            "timestamp": iso(self._clock.now_ms()),
+            "breadth": {
+                "advancing": breadth.advancing,
+                "declining": breadth.declining,
+                "breadth_ratio": breadth.breadth_ratio,
+                "market_bias": breadth.market_bias,
+            },
+            "volatility_regime": regime,
+            "active_signals": active_signals(snapshot),
+        }
+        self._state.publish(market_state=MappingProxyType(state), context=Context(breadth.breadth_ratio, regime))
+
+    def _regime(self) -> str:
+        closes = [book.closed_base() for book in self._books.by_exchange.values()]
+        if not closes:
+            return "unknown"
+        shortest = min(close.shape[1] for close in closes)
+        together = np.concatenate([close[:, -shortest:] for close in closes])
+        return volatility_regime(together, self._candles_per_hour).regime
+
+
 class SignalCycle:
     """Every 30 s: candles in, signals out; each exchange as soon as its candles are there."""
 
     def __init__(
-        self, gateway: Gateway, books: Books, state: State, recorder: Recorder, clock: Clock, deadline_s: float
+        self,
+        gateway: Gateway,
+        books: Books,
+        state: State,
+        recorder: Recorder,
+        clock: Clock,
+        deadline_s: float,
+        evaluate: Callable[[], None],
     ) -> None:
         self._gateway, self._books, self._state = gateway, books, state
         self._recorder, self._clock, self._deadline_s = recorder, clock, deadline_s
+        self._evaluate = evaluate  # the market state: a first cycle has it made anew as soon as there are candles
         self._first = True
         self._over = threading.Event()
         self.settled_ms = 0  # market time at which the last cycle began in which nothing stayed open
@@ -122,9 +163,11 @@ class SignalCycle:
     def _advance(self, book: Book, sweep: CandleSweep) -> None:
         """Bring one exchange up to now: merge, score, keep, publish."""
         now_ms = self._clock.now_ms()
-        context = self._state.current().context
         book.take(sweep.answers, now_ms)
         book.score_history()
+        if self._first:
+            self._evaluate()
+        context = self._state.current().context
         finals = book.finals(now_ms, context)
         lives = book.live(now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
         kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
@@ -173,39 +216,6 @@ def _regrouped(places: Mapping[Any, tuple[SignalBatch, int]]) -> tuple[SignalBat
     return tuple(
         batch if len(chosen[key]) == len(batch) else batch.take(np.array(chosen[key])) for key, batch in batches.items()
     )
-
-
-class MarketStateCycle:
-    """Every 60 s: breadth over the ticks, volatility regime over the candles, how many signals are active."""
-
-    def __init__(self, books: Books, state: State, config: StreamConfig, clock: Clock) -> None:
-        self._books, self._state, self._clock = books, state, clock
-        self._candles_per_hour = max(HOUR_MS // length_ms(config.base_timeframe), 6)
-
-    def __call__(self) -> None:
-        snapshot = self._state.current()
-        breadth = market_breadth([table.price for table in snapshot.ticks.values()])
-        regime = self._regime()
-        state = {
-            "timestamp": iso(self._clock.now_ms()),
-            "breadth": {
-                "advancing": breadth.advancing,
-                "declining": breadth.declining,
-                "breadth_ratio": breadth.breadth_ratio,
-                "market_bias": breadth.market_bias,
-            },
-            "volatility_regime": regime,
-            "active_signals": active_signals(snapshot),
-        }
-        self._state.publish(market_state=MappingProxyType(state), context=Context(breadth.breadth_ratio, regime))
-
-    def _regime(self) -> str:
-        closes = [book.closed_base() for book in self._books.by_exchange.values()]
-        if not closes:
-            return "unknown"
-        shortest = min(close.shape[1] for close in closes)
-        together = np.concatenate([close[:, -shortest:] for close in closes])
-        return volatility_regime(together, self._candles_per_hour).regime
 
 
 def active_signals(snapshot: Snapshot) -> int:

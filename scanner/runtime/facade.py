@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,14 +41,14 @@ class ContinuousMultiTimeframeScanner:
     config : StreamConfig, optional
         How the streams and detectors behave.
     settings : Settings, optional
-        Where files go; the embedded exchanges' speed and seed.
+        Where files go; the embedded exchanges' speed and seed. By default what the environment says.
     """
 
     def __init__(self, config: StreamConfig | None = None, settings: Settings | None = None) -> None:
         self.config = config or StreamConfig()
-        self.settings = settings or Settings()
+        self.settings = settings or Settings.from_env(os.environ)
         self.service = ScannerService(self.settings)
-        self.persistence = DataPersistenceManager(self.settings.data_dir)
+        self._persistence = DataPersistenceManager(self.settings.data_dir)
         self._ended = asyncio.Event()
 
     # --- running ---------------------------------------------------------------------------------------------------
@@ -61,12 +62,14 @@ class ContinuousMultiTimeframeScanner:
         """
         order = self.service.order(list(symbols), list(exchanges), self.config)
         self._ended.clear()
-        if await asyncio.to_thread(self.service.start, order) is None:
-            return
+        self._persistence.close()  # the run owns the folder now
+        starting = asyncio.create_task(asyncio.to_thread(self.service.start, order))
         try:
-            await self._ended.wait()
+            if await asyncio.shield(starting) is not None:
+                await self._ended.wait()
         finally:
-            await asyncio.shield(asyncio.to_thread(self.service.stop))
+            if await starting is not None:  # a start that was cancelled half-way has to be over before its stop
+                await asyncio.shield(asyncio.to_thread(self.service.stop))
 
     async def stop(self) -> None:
         """End the streams within 5 s; safe to call twice."""
@@ -76,6 +79,14 @@ class ContinuousMultiTimeframeScanner:
     @property
     def running(self) -> bool:
         return self.service.running
+
+    @property
+    def persistence(self) -> DataPersistenceManager:
+        """The files of this scanner; of a running one, through the store that owns them."""
+        run = self.service.run
+        if run is None or not self.running:
+            return self._persistence
+        return DataPersistenceManager(store=run.store, clock=run.venue.clock)
 
     @property
     def exchanges(self) -> dict[str, Any]:
@@ -124,7 +135,7 @@ class ContinuousMultiTimeframeScanner:
         return self.service.full_scan_results()
 
     async def get_multi_timeframe_confluence(self, symbol: str, min_score: float = 60) -> Record:
-        """How the timeframes of one symbol agree."""
+        """How the timeframes of one symbol agree. Raises NotRunning before any start, with nothing on disk."""
         return self.service.confluence(symbol, min_score)
 
     # --- detectors on DataFrames -----------------------------------------------------------------------------------
@@ -146,7 +157,7 @@ class ContinuousMultiTimeframeScanner:
     ) -> str:
         return frames.signal_type(momentum, reversion, combined_score)
 
-    def _count_consecutive_moves(self, changes: Sequence[float]) -> int:
+    def _count_consecutive_moves(self, changes: Sequence[float | None]) -> int:
         """Length of the newest same-sign streak; moves of at most 0.1 % are passed over."""
         return frames.consecutive_moves(changes)
 

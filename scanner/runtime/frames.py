@@ -85,9 +85,10 @@ def signal_type(momentum: Mapping[str, Any], reversion: Mapping[str, Any], combi
     return SIGNAL_TYPES[int(index[0])]
 
 
-def consecutive_moves(changes: Sequence[float]) -> int:
-    """Length of the newest same-sign streak of fractional changes, NaN left out."""
-    values = np.array([change for change in changes if not np.isnan(change)], dtype=np.float64)
+def consecutive_moves(changes: Sequence[float | None]) -> int:
+    """Length of the newest same-sign streak of fractional changes; what is no number is left out."""
+    values = np.asarray(changes, dtype=np.float64)
+    values = values[~np.isnan(values)]
     return int(streak_of(values[None, :])[0]) if len(values) else 0
 
 

@@ -55,13 +55,20 @@ class Run:
             weight_share=config.weight_share,
             price_interval_s=max(cadence["prices"], SHORTEST_S),
         )
+        market_state = MarketStateCycle(self.books, self.state, config, clock)
         self._signals = SignalCycle(
-            self.gateway, self.books, self.state, self.recorder, clock, _deadline_s(cadence["signals"])
+            self.gateway,
+            self.books,
+            self.state,
+            self.recorder,
+            clock,
+            _deadline_s(cadence["signals"]),
+            evaluate=market_state,
         )
         jobs: dict[str, Callable[[], None]] = {
             "prices": PriceCycle(self.gateway, self.state, config, _deadline_s(cadence["prices"])),
             "signals": self._signals,
-            "market_state": MarketStateCycle(self.books, self.state, config, clock),
+            "market_state": market_state,
             "full_scan": FullScanCycle(self.state, clock, full_scan),
         }
         self._last_states: dict[str, ExchangeState] | None = None  # as they were when the run ended
