@@ -26,7 +26,7 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it tells of every run; streams tell what matters
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # and it of every request
 
 
 def stop_on_signals() -> threading.Event:
