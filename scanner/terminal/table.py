@@ -58,7 +58,8 @@ def _headline(status: Mapping[str, Any], market_time: str) -> list[Text]:
 def _table(title: str, left: Sequence[str] = (), right: Sequence[str] = ()) -> Table:
     """A table without lines, its title above the first column."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in (title, *left):
+    table.add_column(title, overflow="ellipsis")  # gives way where the terminal is narrow
+    for name in left:
         table.add_column(name, no_wrap=True, justify="left")
     for name in right:
         table.add_column(name, no_wrap=True, justify="right")
@@ -85,7 +86,6 @@ def _signal_table(signals: Sequence[Mapping[str, Any]]) -> Table:
 
 def _stream_table(streams: Mapping[str, Mapping[str, Any]]) -> Table:
     table = _table("STREAMS", (), ("last run", "took s", "lag s", "runs", "missed"))
-    table.add_column("last error", overflow="ellipsis", no_wrap=True)
     for name, figures in streams.items():
         table.add_row(
             name,
@@ -94,34 +94,35 @@ def _stream_table(streams: Mapping[str, Mapping[str, Any]]) -> Table:
             _figure(figures["lag_s"], ".2f"),
             str(figures["runs"]),
             str(figures["missed"]),
-            figures["last_error"] or "",
         )
     return table
 
 
 def _exchange_table(exchanges: Mapping[str, Mapping[str, Any]]) -> Table:
     table = _table("EXCHANGES", ("state",), ("markets", "last data"))
-    table.add_column("cause", overflow="ellipsis", no_wrap=True)
     for name, facts in exchanges.items():
         table.add_row(
             name,
             Text(facts["state"], style=STATES.get(facts["state"], "red")),
             str(facts["markets"]),
             (facts["last_data"] or "-")[:19],
-            facts["cause"] or "",
         )
     return table
 
 
 def _remarks(status: Mapping[str, Any]) -> list[Text]:
-    lines = [Text(f"skipped {market}: {reason}", style="dim") for market, reason in status["skipped"].items()]
-    if len(lines) > MOST_SKIPPED:
-        lines[MOST_SKIPPED - 1 :] = [Text(f"skipped {len(lines) - MOST_SKIPPED + 1} more", style="dim")]
+    """What is wrong or left out, a line each, the gravest last."""
+    skipped = [f"skipped {market}: {reason}" for market, reason in status["skipped"].items()]
+    if len(skipped) > MOST_SKIPPED:
+        skipped[MOST_SKIPPED - 1 :] = [f"skipped {len(skipped) - MOST_SKIPPED + 1} more"]
+    causes = [f"{name}: {facts['cause']}" for name, facts in status["exchanges"].items() if facts["cause"]]
+    errors = [
+        f"{name}: {figures['last_error']}" for name, figures in status["streams"].items() if figures["last_error"]
+    ]
     failure = status["store"].get("failure")
-    lines += [Text(f"not being kept: {failure}", style="bold red")] if failure else []
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
-    return lines
+    lost = [f"not being kept: {failure}"] if failure else []
+    styled = ((skipped, "dim"), (causes, "yellow"), (errors, "red"), (lost, "bold red"))
+    return [Text(line, style=style, no_wrap=True, overflow="ellipsis") for lines, style in styled for line in lines]
 
 
 def _figure(value: float | None, style: str) -> str:
