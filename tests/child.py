@@ -29,8 +29,11 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 class Child:
     """A running program; `out` and `err` are what it has said so far, on a terminal all of it in `out`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], sources: Sequence[int], terminal: int | None = None) -> None:
-        self._process, self._terminal = process, terminal
+    def __init__(
+        self, process: subprocess.Popen[bytes], sources: Sequence[int], terminal: tuple[int, int] | None = None
+    ) -> None:
+        self._process = process
+        self._typing, self._held = terminal or (None, None)  # held open until the program has ended
         self._said = [bytearray() for _ in sources]
         self._readers = [
             threading.Thread(target=_read, args=pair, name="child-output")
@@ -74,9 +77,9 @@ class Child:
 
     def press_ctrl_c(self) -> tuple[int, float]:
         """As `stop`, by typing on its terminal."""
-        assert self._terminal is not None
+        assert self._typing is not None
         began = time.monotonic()
-        os.write(self._terminal, b"\x03")
+        os.write(self._typing, b"\x03")
         return self.wait(), time.monotonic() - began
 
     def kill(self) -> None:
@@ -87,10 +90,13 @@ class Child:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        if self._terminal is not None:
-            os.close(self._terminal)
+        if self._typing is not None:
+            os.close(self._typing)
 
     def _join(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
         for reader in self._readers:
             reader.join(10)
 
@@ -142,9 +148,8 @@ def on_terminal(
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
-    child = Child(process, (ours,), ours)
+    child = Child(process, (ours,), (ours, theirs))
     try:
         yield child
     finally:
-        os.close(theirs)
         child.kill()
