@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -138,7 +137,7 @@ def _checked(spec: dataclasses.Field[Any], value: object) -> object:
     whole = spec.type == "int"
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type]
+    if not right_type or not low <= value <= high:
         raise InvalidInput(spec.name, value, f"is not {kind} from {low} to {high}")
     return value if whole else float(value)  # type: ignore[arg-type]
 

@@ -16,6 +16,7 @@ from scanner.errors import InvalidInput
 SYMBOL = re.compile(r"[A-Z0-9]{1,24}/[A-Z0-9]{1,12}(:[A-Z0-9]{1,12})?", re.ASCII)
 EXCHANGE = re.compile(r"[a-z][a-z0-9]{1,31}", re.ASCII)
 ASSET = re.compile(r"[A-Z0-9]{1,24}", re.ASCII)
+_SLASH, _COLON = re.compile("%2F", re.IGNORECASE), re.compile("%3A", re.IGNORECASE)
 LONGEST = 80  # characters; no listed symbol comes near
 
 # Quotes that a symbol written without a separator may end with, longest first where one ends with another.
@@ -51,7 +52,10 @@ class Market:
 
 
 class Wanted(NamedTuple):
-    """What a written symbol asks for: a whole symbol, or every market of a base asset."""
+    """What a written symbol asks for: a whole symbol, or every market of a base asset.
+
+    ``WBTC`` may be either: its symbol is then ``W/BTC`` and its base ``WBTC``.
+    """
 
     exchange: str | None
     symbol: str | None
@@ -61,9 +65,10 @@ class Wanted(NamedTuple):
         """Whether `market` is meant; ``BTC/USDT`` also means the swap ``BTC/USDT:USDT``."""
         if self.exchange is not None and self.exchange != market.exchange:
             return False
-        if self.symbol is None:
-            return market.base == self.base
-        return self.symbol == market.symbol or self.symbol == market.symbol.partition(":")[0]
+        if self.symbol in (market.symbol, market.symbol.partition(":")[0]):
+            return True
+        by_base = self.symbol is None or self.symbol.partition("/")[0] != self.base
+        return by_base and market.base == self.base
 
 
 def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = False) -> Wanted:
@@ -75,7 +80,7 @@ def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = Fals
     Parameters
     ----------
     allow_base : bool
-        Take ``BTC`` alone as "every market whose base asset is BTC".
+        Take ``BTC`` or ``binance:BTC`` as "every market whose base asset is BTC".
 
     Raises
     ------
@@ -83,23 +88,25 @@ def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = Fals
         Anything else, with `field` in the message.
     """
     expected = "is not a symbol such as 'BTC/USDT', 'BTC-USDT' or 'binance:BTC/USDT'"
-    if not isinstance(text, str) or not 1 <= len(text) <= LONGEST:
-        raise InvalidInput(field, text, expected)
-    exchange, rest = _split_exchange(text.replace("%2F", "/").replace("%2f", "/").replace("%3A", ":"))
+    if not isinstance(text, str) or not text.isascii() or not 1 <= len(text) <= LONGEST:
+        raise InvalidInput(field, text, expected)  # upper case would turn some other letters into these
+    exchange, rest = _split_exchange(_SLASH.sub("/", _COLON.sub(":", text)))
     if exchange is not None and not EXCHANGE.fullmatch(exchange):
         raise InvalidInput(field, text, expected)
-    symbol = _with_slash(rest.upper())
+    written = rest.upper()
+    symbol, is_base = _with_slash(written), allow_base and ASSET.fullmatch(written) is not None
     if SYMBOL.fullmatch(symbol):
-        return Wanted(exchange, symbol, symbol.partition("/")[0])
-    if allow_base and ASSET.fullmatch(symbol):
-        return Wanted(exchange, None, symbol)
+        return Wanted(exchange, symbol, written if is_base else symbol.partition("/")[0])
+    if is_base:
+        return Wanted(exchange, None, written)
     raise InvalidInput(field, text, expected)
 
 
 def _split_exchange(text: str) -> tuple[str | None, str]:
-    """``binance:BTC/USDT`` as its two parts; the colon of ``BTC/USDT:USDT`` is no exchange's."""
+    """``binance:BTC/USDT`` as its two parts; the colon of ``BTC/USDT:USDT`` or ``BTCUSDT:USDT`` is no exchange's."""
     head, colon, tail = text.partition(":")
-    if colon and not re.search(r"[/_-]", head) and re.search(r"[/_-]|[A-Za-z0-9]{5,}", tail):
+    settles = tail.upper() in QUOTES and "/" in _with_slash(head.upper())
+    if colon and not settles and not re.search(r"[/_-]", head):
         return head.lower(), tail
     return None, text
 

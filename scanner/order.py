@@ -42,8 +42,8 @@ class StartOrder:
         for i, exchange in enumerate(ids):
             if not EXCHANGE.fullmatch(exchange):
                 raise InvalidInput(f"exchanges[{i}]", exchange, "is not an exchange id such as 'binance'")
-        if any(e in EMBEDDED for e in ids) and not all(e in EMBEDDED for e in ids):
-            raise InvalidInput("exchanges", ids, "mixes simulated and real exchanges; breadth would mix them too")
+        if len({_kind(exchange) for exchange in ids}) > 1:
+            raise InvalidInput("exchanges", ids, "mixes real, simulated or replayed ones; breadth would mix them too")
         return cls(tuple(dict.fromkeys(canonical)), tuple(dict.fromkeys(ids)), config)
 
 
@@ -63,6 +63,10 @@ def limited_to(order: StartOrder, timeframes: Sequence[str], source: str) -> Sta
         f"{style} {timeframe}": f"{source} cannot serve it" for style, timeframe in styles.items() if style not in left
     }
     return replace(order, config=replace(order.config, timeframes=left), skipped=skipped)
+
+
+def _kind(exchange: str) -> str:
+    return "simulated" if exchange in SIMULATIONS else "replayed" if exchange in REPLAYS else "real"
 
 
 def _symbol(text: str, field: str) -> str:
