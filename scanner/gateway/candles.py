@@ -34,13 +34,16 @@ class CandleReader:
             A page is not to be had; those before it are given up.
         """
         began_ms, frame_ms = self.clock.now_ms(), length_ms(request.timeframe)
-        table = sound_columns(await self._rows(request, listing, frame_ms), frame_ms)
+        table = sound_columns(await self._rows(request, listing, frame_ms, began_ms), frame_ms)
         volume = base_volume(table.volume, table.close, listing.contract)
         prices = (table.open, table.high, table.low, table.close)
         return CandleAnswer(request, table.open_time, *prices, volume, began_ms, table.dropped)
 
-    async def _rows(self, request: CandleRequest, listing: Listing, frame_ms: int) -> list[Any]:
-        """All rows asked for. The start is always named: without it ccxt would reckon from the wall clock."""
+    async def _rows(self, request: CandleRequest, listing: Listing, frame_ms: int, began_ms: int) -> list[Any]:
+        """All rows asked for. The start is always named: without it ccxt would reckon from the wall clock.
+
+        No page begins after `began_ms`: a newer candle would make the last one of the page before look final.
+        """
         rows: list[Any] = []
         since_ms, end_ms = request.since_ms, request.since_ms + request.limit * frame_ms
         while True:
@@ -48,5 +51,5 @@ class CandleReader:
             page = await self.ask(self.weight, "fetch_ohlcv", listing.symbol, request.timeframe, since_ms, asked)
             rows += page
             since_ms = next_page([row[0] for row in page], since_ms, asked, frame_ms)
-            if since_ms >= end_ms or since_ms > self.clock.now_ms():
+            if since_ms >= end_ms or since_ms > began_ms:
                 return rows

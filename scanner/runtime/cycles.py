@@ -36,8 +36,8 @@ LATE_COMERS_S = 3.0  # and, once one has, for the others
 class Books:
     """The books by exchange; one thread adds and changes them, any thread may read the mapping."""
 
-    def __init__(self, config: StreamConfig, simulated: Mapping[str, bool]) -> None:
-        self._config, self._simulated = config, simulated
+    def __init__(self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool]) -> None:
+        self._config, self._started_ms, self._simulated = config, started_ms, simulated
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
 
     def open(self, gateway: Gateway, now_ms: int) -> None:
@@ -48,7 +48,8 @@ class Books:
             if not set(markets) <= set(known):
                 everything = tuple(dict.fromkeys([*known, *markets]))
                 simulated = self._simulated.get(exchange, False)
-                fresh = Book(exchange, everything, self._config, now_ms, simulated=simulated)
+                since_ms = self._started_ms if book is None else now_ms
+                fresh = Book(exchange, everything, self._config, since_ms, simulated=simulated)
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
 
 

@@ -38,7 +38,7 @@ class Run:
         self.started_at = datetime.now(UTC)
         config, clock = order.config, venue.clock
         self.state = State(config.max_signals_per_market)
-        self.books = Books(config, venue.simulated)
+        self.books = Books(config, clock.now_ms(), venue.simulated)
         self.recorder = Recorder(store, config)
         intervals = {
             "prices": config.price_update_interval,

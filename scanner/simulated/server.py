@@ -126,16 +126,20 @@ class SimulatedExchange:
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE_S)
         await runner.setup()
+        door = await self._loop.create_server(server, "127.0.0.1", 0)
         try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            self._port = runner.addresses[0][1]
+            self._port = door.sockets[0].getsockname()[1]
             listening.set()
             await self._ended.wait()
-            await site.stop()
-            await _turns()  # a connection accepted at the last moment becomes one that cleanup can close
+            for socket in door.sockets:
+                self._loop.remove_reader(socket)
+            await _turns()  # a connection accepted at the last moment is lost if the door closes before it is in
         finally:
+            door.close()
+            transports = [connection.transport for connection in server.connections]
             await runner.cleanup()
+            for transport in filter(None, transports):
+                transport.abort()  # cleanup leaves one open whose client does not read its answer
             await _turns()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
