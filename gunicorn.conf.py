@@ -15,6 +15,7 @@ max_requests = 0
 timeout = 60
 graceful_timeout = 8
 preload_app = False  # threads do not survive a fork
+control_socket_disable = True  # it could raise the number of workers, and wants a home folder to lie in
 
 
 def on_starting(server: Any) -> None:

@@ -18,8 +18,10 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+def _setting(
+    default: Any, meaning: str, low: float | None = None, high: float | None = None, *, secret: bool = False
+) -> Any:
+    return field(default=default, repr=not secret, metadata={"meaning": meaning, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Settings:
         "http://127.0.0.1:5000,http://127.0.0.1:5173,http://127.0.0.1:5001",
         "web origins that may call the API from a browser, comma separated",
     )
+    api_key: str = _setting("", "what callers must show as bearer token to start, stop or change anything", secret=True)
     allow_anonymous: bool = _setting(False, "listen beyond this machine although anybody may then start and stop scans")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
@@ -72,6 +75,8 @@ def _parsed(spec: dataclasses.Field[Any], text: str) -> object:
         return text.lower() in TRUE
     if spec.name == "log_level" and text.upper() not in LEVELS:
         raise InvalidInput(variable(spec.name), text, f"is not one of {', '.join(LEVELS)}")
+    if spec.name == "api_key":
+        return _key(text)
     if spec.type == "str":
         return text
     low, high = spec.metadata["low"], spec.metadata["high"]
@@ -82,3 +87,11 @@ def _parsed(spec: dataclasses.Field[Any], text: str) -> object:
     if not low <= number <= high:
         raise InvalidInput(variable(spec.name), text, f"is not a number from {low} to {high}")
     return number
+
+
+def _key(text: str) -> str:
+    """An API key as it can stand in a header. The message of a refusal does not hold it."""
+    key = text.strip()
+    if not all("!" <= sign <= "~" for sign in key):
+        raise InvalidInput(variable("api_key"), "(hidden)", "is not printable ASCII without blanks")
+    return key

@@ -45,8 +45,8 @@ def with_options(arguments: Sequence[str], settings: Settings) -> Settings:
 
 
 def refuse_strangers(settings: Settings) -> None:
-    """Refuse to listen beyond loopback unless the operator says so. Raises InvalidInput."""
-    if settings.allow_anonymous or settings.host == "localhost":
+    """Refuse to listen beyond loopback without a key, unless the operator says so. Raises InvalidInput."""
+    if settings.api_key or settings.allow_anonymous or settings.host == "localhost":
         return
     try:
         inside = ipaddress.ip_address(settings.host).is_loopback
@@ -56,8 +56,9 @@ def refuse_strangers(settings: Settings) -> None:
         raise InvalidInput(
             variable("host"),
             settings.host,
-            "is reachable from other machines, and this API asks nobody who they are; "
-            f"listen on 127.0.0.1, or set {variable('allow_anonymous')}=1 if that is what you want",
+            "is reachable from other machines, and anybody there could start and stop scans; "
+            f"set {variable('api_key')} to a secret that callers must know, or listen on 127.0.0.1, "
+            f"or set {variable('allow_anonymous')}=1 if that is what you want",
         )
 
 
