@@ -54,7 +54,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """End the scan with its worker."""
+    """End all scans with their worker."""
     import scanner_api
 
-    scanner_api.service.stop()
+    scanner_api.service.close()

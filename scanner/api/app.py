@@ -6,6 +6,7 @@ from flask import Flask
 from flask_cors import CORS
 
 from scanner.api.auth import require_key
+from scanner.api.base import base_routes
 from scanner.api.continuous import continuous_routes, health_routes
 from scanner.api.parsing import LONGEST_BODY
 from scanner.api.rendering import OrjsonProvider, register_errors
@@ -24,5 +25,6 @@ def create_app(service: ScannerService) -> Flask:
         require_key(app, settings.api_key)
     app.register_blueprint(health_routes())
     app.register_blueprint(continuous_routes(service))
+    app.register_blueprint(base_routes(service.base))
     register_errors(app)
     return app

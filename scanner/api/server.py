@@ -86,7 +86,7 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
         server.shutdown()
         server.server_close()
         thread.join()
-        service.stop()
+        service.close()
         log.info("ended")
     return 0
 

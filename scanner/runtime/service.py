@@ -18,9 +18,13 @@ from scanner.clock import WallClock
 from scanner.config import StreamConfig
 from scanner.core.confluence import confluence
 from scanner.errors import NotRunning
+from scanner.fullscan.settings import interval_of
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
 from scanner.records import MarketTick, utc
+from scanner.runtime.base.connecting import try_exchange
+from scanner.runtime.base.orders import Orders
+from scanner.runtime.base.scans import BaseScans, Scan
 from scanner.runtime.batches import Record
 from scanner.runtime.cycles import FullScan, rank_panel
 from scanner.runtime.query import SignalQuery, newest_by_style, select_records
@@ -37,6 +41,12 @@ FRESH_CYCLES = 3  # a signal older than this many intervals is not fresh
 log = logging.getLogger(__name__)
 
 
+def scan_exchange(*args: Any, **options: Any) -> Any:
+    from scanner.fullscan.standalone import scan_exchange
+
+    return scan_exchange(*args, **options)
+
+
 class ScannerService:
     """Starts and stops runs, at most one at a time, and answers from the current or the last one.
 
@@ -48,6 +58,13 @@ class ScannerService:
         What the 90 s stream does.
     venues : callable
         Makes the venue of a run from exchange ids, settings and a recording.
+    base_scan : Scan
+        Scans one whole exchange on demand.
+
+    Attributes
+    ----------
+    base : BaseScans
+        Scans on demand; they neither need a run nor touch it.
     """
 
     def __init__(
@@ -55,6 +72,7 @@ class ScannerService:
         settings: Settings | None = None,
         full_scan: FullScan = rank_panel,
         venues: Callable[[Sequence[str], Settings, Recording | None], Venue] = open_venue,
+        base_scan: Scan = scan_exchange,
     ) -> None:
         self.settings = settings or Settings()
         self.full_scan = full_scan
@@ -64,6 +82,13 @@ class ScannerService:
         self._running = False
         self._recording: Recording | None = None
         self._reader = TrainingStore(self.settings.data_dir)  # reads only; each run opens the folder for writing
+        self.base = BaseScans(
+            Orders(self.settings, interval_of, self.recording),
+            base_scan,
+            try_exchange,
+            open_venue=lambda exchanges: self._open_venue(exchanges, self.settings, self.recording()),
+            running=lambda: self._run.venue if self._run is not None and self._running else None,
+        )
 
     # --- start and stop --------------------------------------------------------------------------------------------
 
@@ -129,6 +154,11 @@ class ScannerService:
             self._running = False
         log.info("stopped after %.2f s", time.monotonic() - began)
         return True
+
+    def close(self) -> None:
+        """Stop for good: the continuous scan, and scans on demand."""
+        self.stop()
+        self.base.close()
 
     def recording(self) -> Recording | None:
         """The recording that a replay scans, loaded once."""

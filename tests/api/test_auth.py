@@ -18,6 +18,11 @@ API = "/api/scanner"
 KEY = "correct-horse-battery-staple"
 BEARER = {"Authorization": f"Bearer {KEY}"}
 CONTROLS = [
+    f"{API}/scan",
+    f"{API}/initialize",
+    f"{API}/reset",
+    f"{API}/multi-timeframe",
+    "/api/position/calculate",
     f"{API}/continuous/start",
     f"{API}/continuous/stop",
 ]
