@@ -2,43 +2,33 @@
 
 import type { Request } from "express";
 
-type Chunk = string | Buffer;
+export const LONGEST_BODY = 1_000_000; // bytes; the scanner takes no more either
 
-export interface Body {
-  readonly chunks: Iterable<Chunk> | AsyncIterable<Chunk>;
-  /** In bytes; undefined where only the end of the stream will tell. */
-  readonly length: number | undefined;
-}
+export class BodyTooLong extends Error {}
 
-/** Streams what the client sends, or repeats what a body parser of the application has already read. */
-export function bodyOf(request: Request): Body {
+/**
+ * What the client sends, or what a body parser of the application has already read. Throws BodyTooLong.
+ *
+ * Read to its end before anything else happens: a client that is still sending may never read the answer.
+ */
+export async function bodyOf(request: Request): Promise<Buffer> {
   const parsed: unknown = request.body;
-  if (parsed !== undefined) return wholeBody(asText(parsed));
-  const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared > 0) return { chunks: received(request), length: declared };
-  if (request.headers["transfer-encoding"] === undefined) return wholeBody("{}");
-  return { chunks: orEmptyObject(received(request)), length: undefined };
+  const body = parsed === undefined ? await received(request) : asBytes(parsed);
+  return body.length > 0 ? body : Buffer.from("{}");
 }
 
-function wholeBody(text: Chunk): Body {
-  return { chunks: [text], length: Buffer.byteLength(text) };
-}
-
-function asText(parsed: unknown): Chunk {
-  const text = typeof parsed === "string" || Buffer.isBuffer(parsed) ? parsed : JSON.stringify(parsed);
-  return text.length > 0 ? text : "{}";
-}
-
-/** Leaves the client's connection open when the scanner stops reading: it is still owed an answer. */
-function received(request: Request): AsyncIterable<Buffer> {
-  return request.iterator({ destroyOnReturn: false });
-}
-
-async function* orEmptyObject(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
-  let empty = true;
-  for await (const chunk of chunks) {
-    empty = false;
-    yield chunk;
+async function received(request: Request): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= LONGEST_BODY) chunks.push(chunk);
   }
-  if (empty) yield "{}";
+  if (length > LONGEST_BODY) throw new BodyTooLong(`body: is longer than ${LONGEST_BODY} bytes`);
+  return Buffer.concat(chunks);
+}
+
+function asBytes(parsed: unknown): Buffer {
+  if (Buffer.isBuffer(parsed)) return parsed;
+  return Buffer.from(typeof parsed === "string" ? parsed : JSON.stringify(parsed));
 }

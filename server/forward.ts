@@ -12,7 +12,7 @@ import { urlToHttpOptions } from "node:url";
 
 import type { Request, Response } from "express";
 
-import { bodyOf } from "./body.ts";
+import { BodyTooLong, bodyOf } from "./body.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a client gets instead of an answer; `error` and `message` are added to the fields. */
@@ -49,15 +49,18 @@ export async function forward(request: Request, response: Response, call: Call):
     await pipeline(answer, response); // an answer cut short cuts the client's connection: half a body is no body
   } catch (error) {
     if (hasLeft(response, error)) return;
-    call.log(`${request.method} ${call.path}: ${reasonOf(error)}`);
-    if (!response.headersSent) fail(request, response, call.failure, reasonOf(error));
+    if (error instanceof BodyTooLong) return refuse(response, error);
+    const reason = reasonOf(error, response.headersSent);
+    call.log(`${request.method} ${call.path}: ${reason}`);
+    if (!response.headersSent) fail(response, call.failure, reason);
   }
 }
 
 /** The scanner's answer, its body still to be read. Rejects where there is none, or none in JSON. */
 async function ask(request: Request, response: Response, call: Call): Promise<IncomingMessage> {
   const settings = call.readSettings();
-  const answer = await send(request, response, call, settings);
+  const body = request.method === "POST" ? await bodyOf(request) : undefined;
+  const answer = await send(request, response, call, settings, body);
   if (!isJson(answer.headers["content-type"])) {
     answer.destroy();
     throw new Error(`the scanner answered ${answer.statusCode} ${answer.statusMessage}, and not in JSON`);
@@ -65,26 +68,32 @@ async function ask(request: Request, response: Response, call: Call): Promise<In
   return answer;
 }
 
-function send(request: Request, response: Response, call: Call, settings: Settings): Promise<IncomingMessage> {
-  const body = request.method === "POST" ? bodyOf(request) : undefined;
+function send(
+  request: Request,
+  response: Response,
+  call: Call,
+  settings: Settings,
+  body: Buffer | undefined,
+): Promise<IncomingMessage> {
   const timeout = settings.timeoutMs ?? call.timeoutMs;
   const outgoing = (settings.scanner.protocol === "https:" ? https : http).request({
     ...urlToHttpOptions(settings.scanner),
     path: upstreamPath(settings.scanner, call.path, request.originalUrl),
     method: request.method,
-    headers: { ...authorization(request, settings.apiKey), ...describe(body?.length, body !== undefined) },
+    headers: { ...authorization(request, settings.apiKey), ...description(body) },
     agent: false, // a kept connection may be closed by the scanner's server just as the next request is sent
     timeout,
   });
   response.once("close", () => outgoing.destroy());
-  outgoing.on("timeout", () => {
-    if (response.writableNeedDrain) outgoing.setTimeout(timeout); // it is the client who is slow
-    else outgoing.destroy(new Error(`the scanner was silent for ${timeout} ms`));
-  });
   return new Promise((resolve, reject) => {
-    outgoing.on("response", resolve).on("error", reject);
-    if (body === undefined) outgoing.end();
-    else pipeline(body.chunks, outgoing).catch(reject);
+    let answer: IncomingMessage | undefined;
+    outgoing.on("response", (begun) => resolve((answer = begun)));
+    outgoing.on("error", reject);
+    outgoing.on("timeout", () => {
+      if (response.writableNeedDrain) return void outgoing.setTimeout(timeout); // it is the client who is slow
+      (answer ?? outgoing).destroy(new Error(`the scanner was silent for ${timeout} ms`));
+    });
+    outgoing.end(body);
   });
 }
 
@@ -102,9 +111,8 @@ function authorization(request: Request, apiKey: string | undefined): OutgoingHt
 }
 
 /** JSON whatever the client called it: a browser calls a text without a type text/plain. */
-function describe(length: number | undefined, hasBody: boolean): OutgoingHttpHeaders {
-  if (!hasBody) return {};
-  return { "content-type": "application/json", ...(length !== undefined && { "content-length": length }) };
+function description(body: Buffer | undefined): OutgoingHttpHeaders {
+  return body === undefined ? {} : { "content-type": "application/json", "content-length": body.length };
 }
 
 function passedBack(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
@@ -120,14 +128,18 @@ function hasLeft(response: Response, error: unknown): boolean {
   return codeOf(error) === "ERR_STREAM_PREMATURE_CLOSE" || (response.destroyed && !response.headersSent);
 }
 
-function fail(request: Request, response: Response, failure: Failure, reason: string): void {
-  request.resume(); // what the client is still sending; it reads our answer afterwards
+function fail(response: Response, failure: Failure, reason: string): void {
   response.status(failure.status).json({ ...failure.fields, error: "Scanner unavailable", message: reason });
 }
 
+function refuse(response: Response, { message }: BodyTooLong): void {
+  response.status(413).json({ error: "Request Entity Too Large", message });
+}
+
 /** What happened, without addresses and secrets: clients read it. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, begun: boolean): string {
   const code = codeOf(error);
+  if (code !== undefined && begun) return `the scanner broke off within its answer (${code})`;
   if (code !== undefined) return `cannot reach the scanner (${code}); does it run where SCANNER_API_URL says?`;
   return error instanceof Error ? error.message : "the scanner did not answer";
 }

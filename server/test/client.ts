@@ -53,3 +53,12 @@ export async function waitFor<T>(condition: () => T | Promise<T>, what: string, 
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Resolves once `value` has been the same for a second. */
+export async function waitUntilStill(value: () => number): Promise<void> {
+  let last = { value: -1, since: 0 };
+  await waitFor(() => {
+    if (value() !== last.value) last = { value: value(), since: Date.now() };
+    return Date.now() - last.since > 1000;
+  }, "everything waits");
+}
