@@ -38,9 +38,11 @@ def checked_frame(frame: pd.DataFrame) -> pd.DataFrame:
         table = frame[list(NAMES)].astype("float64")
     except (TypeError, ValueError):
         raise InvalidInput("frame", list(frame.columns), "holds something that is no number") from None
-    prices = table[list(NAMES[:4])]
-    sound = np.isfinite(table).all(axis=1) & (prices > 0).all(axis=1) & (table["volume"] >= 0)
-    return table[sound & (table["low"] <= table["high"])]
+    values = table.to_numpy()
+    with np.errstate(invalid="ignore"):
+        sound = np.isfinite(values).all(axis=1) & (values[:, :4] > 0).all(axis=1) & (values[:, 4] >= 0)
+        kept: pd.DataFrame = table.loc[sound & (values[:, 2] <= values[:, 1])]
+    return kept
 
 
 def with_whole_volume(frame: pd.DataFrame, interval_ms: int, now_ms: int) -> pd.DataFrame:
@@ -61,7 +63,7 @@ def with_whole_volume(frame: pd.DataFrame, interval_ms: int, now_ms: int) -> pd.
         np.array([max(elapsed, 0.0)]),
     )
     changed = frame.copy()
-    changed.iloc[-1, changed.columns.get_loc("volume")] = float(whole.volume[0])
+    changed.loc[changed.index[-1], "volume"] = float(whole.volume[0])
     return changed
 
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from ta.momentum import RSIIndicator, StochasticOscillator
-from ta.trend import ADXIndicator, EMAIndicator, IchimokuIndicator, MACD, SMAIndicator
+from ta.trend import MACD, ADXIndicator, EMAIndicator, IchimokuIndicator, SMAIndicator
 from ta.volatility import AverageTrueRange, BollingerBands
 from ta.volume import OnBalanceVolumeIndicator
+
+from scanner.core.candles import Float
 
 EMAS = (5, 9, 13, 20, 21, 50, 200)
 SMAS = (20, 50)
@@ -30,14 +32,15 @@ class TechnicalIndicators:
     @staticmethod
     def rsi(close: pd.Series, period: int = 14) -> pd.Series:
         """Wilder's RSI, 0..100; 50 as long as the price has not moved at all."""
-        values = RSIIndicator(close, period).rsi()
+        values: pd.Series = RSIIndicator(close, period).rsi()
         still = close.diff().fillna(0.0).abs().cumsum() == 0
         return values.mask(still & values.notna(), 50.0)
 
     @staticmethod
     def macd(close: pd.Series, fast: int = 12, slow: int = 26, signal: int = 9) -> pd.Series:
         """MACD line less its signal line, in price units."""
-        return MACD(close, window_slow=slow, window_fast=fast, window_sign=signal).macd_diff()
+        values: pd.Series = MACD(close, window_slow=slow, window_fast=fast, window_sign=signal).macd_diff()
+        return values
 
     @staticmethod
     def adx(high: pd.Series, low: pd.Series, close: pd.Series, period: int = 14) -> pd.Series:
@@ -45,7 +48,7 @@ class TechnicalIndicators:
         if len(close) <= max(period + 1, _ADX_ROWS):
             return pd.Series(np.nan, index=close.index)
         with np.errstate(all="ignore"):
-            values = ADXIndicator(high, low, close, period).adx()
+            values: pd.Series = ADXIndicator(high, low, close, period).adx()
         return values.mask(np.arange(len(close)) < 2 * period - 1)
 
     @staticmethod
@@ -53,13 +56,13 @@ class TechnicalIndicators:
         """Average true range in price units; NaN for the first period - 1 rows, where `ta` says 0."""
         if len(close) < period:
             return pd.Series(np.nan, index=close.index)
-        values = AverageTrueRange(high, low, close, period).average_true_range()
+        values: pd.Series = AverageTrueRange(high, low, close, period).average_true_range()
         return values.mask(np.arange(len(close)) < period - 1)
 
     @staticmethod
     def bollinger(close: pd.Series, period: int = 20, width: float = 2.0) -> tuple[pd.Series, pd.Series]:
         """Lower and upper band (population standard deviation)."""
-        bands = BollingerBands(close, period, width)  # type: ignore[arg-type]
+        bands = BollingerBands(close, period, width)
         return bands.bollinger_lband(), bands.bollinger_hband()
 
     @staticmethod
@@ -73,17 +76,20 @@ class TechnicalIndicators:
     @staticmethod
     def ema(close: pd.Series, period: int) -> pd.Series:
         """Exponential mean; NaN for the first period - 1 rows."""
-        return EMAIndicator(close, period).ema_indicator()
+        values: pd.Series = EMAIndicator(close, period).ema_indicator()
+        return values
 
     @staticmethod
     def sma(close: pd.Series, period: int) -> pd.Series:
         """Simple mean; NaN for the first period - 1 rows."""
-        return SMAIndicator(close, period).sma_indicator()
+        values: pd.Series = SMAIndicator(close, period).sma_indicator()
+        return values
 
     @staticmethod
     def obv(close: pd.Series, volume: pd.Series) -> pd.Series:
         """On-balance volume."""
-        return OnBalanceVolumeIndicator(close, volume).on_balance_volume()
+        values: pd.Series = OnBalanceVolumeIndicator(close, volume).on_balance_volume()
+        return values
 
     @staticmethod
     def ichimoku(high: pd.Series, low: pd.Series) -> pd.DataFrame:
@@ -195,15 +201,15 @@ def trend_score(frame: pd.DataFrame) -> float:
     if len(frame) < 23:
         return 0.0
     close = frame["close"]
-    mean = EMAIndicator(close, 21, fillna=True).ema_indicator().to_numpy()
+    mean: Float = EMAIndicator(close, 21, fillna=True).ema_indicator().to_numpy(dtype=np.float64)
     slope = (mean[-1] - mean[-21]) / abs(mean[-21])
     rising = (min(max(50 * slope, -1.0), 1.0) + 1) / 2
     adx = float(frame["adx"].iloc[-1])
     strong = 0.0 if np.isnan(adx) else min(adx / 50, 1.0)
-    return round(10 * (0.4 * rising + 0.4 * strong + 0.2 * breakout(close.to_numpy())), 2)
+    return round(10 * float(0.4 * rising + 0.4 * strong + 0.2 * breakout(close.to_numpy(dtype=np.float64))), 2)
 
 
-def breakout(close: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+def breakout(close: Float) -> float:
     """1 above the 20 closes before, 0 below them all, else 0.5."""
     before, now = close[-21:-1], close[-1]
     return 1.0 if now > before.max() else 0.0 if now < before.min() else 0.5

@@ -28,9 +28,7 @@ class Levels:
     resistance_level: float | None
 
 
-def levels(
-    signal: str, price: float, atr: float | None, support: float | None, resistance: float | None
-) -> Levels:
+def levels(signal: str, price: float, atr: float | None, support: float | None, resistance: float | None) -> Levels:
     """Stop and target of a signal class.
 
     The stop is the nearest of 1.5 ATR, just beyond support (or resistance), and 3 % that is between 0.5 and 8 %

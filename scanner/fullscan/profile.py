@@ -34,9 +34,7 @@ def volume_profile(close: Float, volume: Float, edges: int = BINS) -> VolumeProf
     if not weights.sum() > 0:
         return VolumeProfile(bounds, weights.astype(np.float64), None)
     heaviest = int(weights.argmax())
-    return VolumeProfile(
-        bounds, weights.astype(np.float64), float((bounds[heaviest] + bounds[heaviest + 1]) / 2)
-    )
+    return VolumeProfile(bounds, weights.astype(np.float64), float((bounds[heaviest] + bounds[heaviest + 1]) / 2))
 
 
 def anchored_poc(high: Float, close: Float, volume: Float, edges: int = BINS) -> float | None:

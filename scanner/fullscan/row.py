@@ -123,7 +123,7 @@ def market_row(
     """
     config = config or get_dynamic_config()
     table = indicators_of(frame, plan, config)
-    last: Mapping[str, Any] = table.iloc[-1].to_dict()
+    last = {str(name): value for name, value in table.iloc[-1].items()}
     values = _numbers(table, last)
     values |= _volume_facts(table, last, config.volume_profile_bins)
     values |= _score_facts(values, plan)
@@ -177,7 +177,8 @@ def _volume_facts(table: pd.DataFrame, last: Mapping[str, Any], edges: int) -> R
         "fib_nearest_r": nearest(swing.retracements.values(), price),
         "fib_nearest_e": nearest(swing.extensions.values(), price),
         "fib_confluence": confluence(price, swing, profile.poc, _maybe(last["vwap"])),
-        "state_momentum": (_or(last["momentum_7"], 0.0), _or(last["momentum_30"], 0.0)),
+        "momentum_7": _or(last["momentum_7"], 0.0),
+        "momentum_30": _or(last["momentum_30"], 0.0),
     }
 
 
@@ -197,7 +198,7 @@ def _score_facts(row: Row, plan: TimeframePlan) -> Row:
         "combined_score": scores.combined_score(opportunity, composite, volume, strength),
         "confidence_score": scores.confidence_score(ms, ml, rsi, macd, ts, vr),
         "signal": signal_class(ms, ml, rsi, macd, cloud, plan.thresholds),
-        "signal_state": signal_state(*row["state_momentum"], vr, rsi, macd, bb),
+        "signal_state": signal_state(row["momentum_7"], row["momentum_30"], vr, rsi, macd, bb),
     }
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scanner.config import StreamConfig
 from scanner.core.analysis import analyse
 from scanner.core.candles import Candles, Int
-from scanner.fullscan.frames import windows_of, with_whole_volume
+from scanner.fullscan.frames import windows_of
 from scanner.fullscan.row import COLUMNS, Row, market_row
 from scanner.fullscan.settings import TimeframePlan, TradingConfig
 
@@ -80,12 +80,8 @@ def deep(
     for symbol, frame in markets:
         if rows and steady() >= until:
             break
-        whole = with_whole_volume(frame, order.plan.interval_ms, order.now_ms)
-        rows.append(
-            market_row(
-                whole, order.plan, symbol=symbol, exchange=order.exchange, now_ms=order.now_ms, config=order.config
-            )
-        )
+        facts = {"symbol": symbol, "exchange": order.exchange}
+        rows.append(market_row(frame, order.plan, **facts, now_ms=order.now_ms, config=order.config))
     return best_rows(rows, order.top_n)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import ccxt.async_support as ccxt
@@ -29,7 +30,7 @@ from scanner.errors import (
 from scanner.gateway.answers import CandleAnswer, CandleRequest
 from scanner.gateway.budget import Budget, used_weight
 from scanner.gateway.candles import CandleReader
-from scanner.gateway.connection import candles_per_call, connect, weight_table
+from scanner.gateway.connection import candles_per_call, connect, most_at_once, weight_table
 from scanner.gateway.failures import own_errors
 from scanner.gateway.listing import Listing
 from scanner.gateway.specs import ExchangeSpec
@@ -38,6 +39,8 @@ from scanner.gateway.volumes import contract_of
 from scanner.gateway.weeks import weekly
 from scanner.markets import Market
 from scanner.timeframes import DAY_MS, LENGTH_MS, MONDAY_MS, WEEK_MS, grid_of
+
+Ask = Callable[[], Awaitable[Any]]
 
 SHARE = 0.5  # of the exchange's weight that one scan may use: others may be scanning too
 BUDGET_PAUSE_S = 0.2
@@ -59,8 +62,9 @@ class Patience:
 
 @dataclass
 class Harvest:
-    """Candles by listed symbol, and what went wrong with the others."""
+    """Candles by listed symbol as of a market time, and what went wrong with the others."""
 
+    now_ms: int
     answers: dict[str, CandleAnswer] = field(default_factory=dict)
     failures: dict[str, ExchangeFailure] = field(default_factory=dict)
 
@@ -128,8 +132,7 @@ class MarketReader:
     async def now_ms(self) -> int:
         """Market time: the exchange's own clock where it tells, else this machine's."""
         if self.exchange.has.get("fetchTime") is True:
-            with own_errors(self.id):
-                return int(await self._asked(1, "fetch_time"))
+            return int(await self._persistently(partial(self._asked, 1, "fetch_time")))
         return int(self.exchange.milliseconds())
 
     async def listings(
@@ -144,9 +147,12 @@ class MarketReader:
         """
         if self.exchange.has.get("fetchOHLCV") not in (True, "emulated"):
             raise Unsupported(f"{self.id} has no candles")
-        listed = await self._persistently(lambda: self._asked(self.weights.markets, "load_markets"), time.monotonic)
+        listed = self.exchange.markets or await self._persistently(
+            partial(self._asked, self.weights.markets, "load_markets", True)
+        )
+        skipped: dict[str, str] = {}
         if symbols is None:
-            chosen, skipped = scannable(listed, quote, market_type), {}
+            chosen = scannable(listed, quote, market_type)
         else:
             chosen, skipped = named(self.id, symbols, listed)
         return [self._listing(symbol, listed[symbol]) for symbol in chosen], skipped
@@ -181,15 +187,17 @@ class MarketReader:
             The exchange has no such candles, or cannot tell its time.
         """
         asked, factor = self._served(interval)
-        since_ms, limit = span(interval, count, await self.now_ms())
-        harvest, waiting = Harvest(), deque(listings)
+        now_ms = await self.now_ms()
+        since_ms, limit = span(interval, count, now_ms)
+        reader = CandleReader(_Still(now_ms), self.weights.candles, self._asked)
+        harvest, waiting = Harvest(now_ms), deque(listings)
 
         async def work() -> None:
             while waiting:
                 listing = waiting.popleft()
                 request = CandleRequest(listing.market, asked, since_ms, limit * factor)
                 try:
-                    answer = await self._read(request, listing, until)
+                    answer = await self._within(until, partial(reader.read, request, listing), listing.symbol)
                 except ExchangeFailure as failure:
                     self._failed(failure, listing, waiting, harvest)
                 else:
@@ -197,7 +205,7 @@ class MarketReader:
                 on_progress(len(harvest.answers) + len(harvest.failures), len(listings))
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.patience.at_once, len(listings))):
+            for _ in range(min(self.patience.at_once, most_at_once(self.exchange), len(listings))):
                 group.create_task(work())
         return harvest
 
@@ -211,37 +219,32 @@ class MarketReader:
         raise Unsupported(f"{self.id} has no {interval} candles")
 
     @staticmethod
-    def _failed(
-        failure: ExchangeFailure, listing: Listing, waiting: deque[Listing], harvest: Harvest
-    ) -> None:
+    def _failed(failure: ExchangeFailure, listing: Listing, waiting: deque[Listing], harvest: Harvest) -> None:
         harvest.failures[listing.symbol] = failure
         if isinstance(failure, HOPELESS):
             harvest.failures.update({other.symbol: failure for other in waiting})
             waiting.clear()
 
-    async def _read(self, request: CandleRequest, listing: Listing, until: float) -> CandleAnswer:
-        reader = CandleReader(_Fixed(request.since_ms + request.limit * grid_of(request.timeframe)[0]), 1, self._asked)
-        reader.weight = self.weights.candles
+    async def _within(self, until: float, ask: Ask, symbol: str) -> CandleAnswer:
         try:
             async with asyncio.timeout(max(until - time.monotonic(), 0.0)):
-                return await self._persistently(lambda: reader.read(request, listing), time.monotonic)
+                answer: CandleAnswer = await self._persistently(ask)
+                return answer
         except TimeoutError:
-            raise Unreachable(f"{self.id}: no time left for {listing.symbol}") from None
+            raise Unreachable(f"{self.id}: no time left for {symbol}") from None
 
-    async def _persistently(self, ask: Callable[[], Any], steady: Callable[[], float]) -> Any:
+    async def _persistently(self, ask: Ask) -> Any:
         """What `ask` answers; transient failures are tried again, with growing pauses."""
         for attempt in range(1, self.patience.attempts + 1):
-            await asyncio.sleep(max(self._rest_until - steady(), 0.0))
+            await asyncio.sleep(max(self._rest_until - time.monotonic(), 0.0))
             try:
-                with own_errors(self.id):
-                    async with asyncio.timeout(self.patience.timeout_s):
-                        return await ask()
+                return await ask()
             except FINAL:
                 raise
             except ExchangeFailure as failure:
                 if attempt == self.patience.attempts:
                     raise
-                await asyncio.sleep(self._pause_s(failure, attempt, steady()))
+                await asyncio.sleep(self._pause_s(failure, attempt, time.monotonic()))
         raise AssertionError("attempts: at least one")
 
     def _pause_s(self, failure: ExchangeFailure, attempt: int, now: float) -> float:
@@ -255,20 +258,23 @@ class MarketReader:
         return pause_s
 
     async def _asked(self, weight: int, method: str, *arguments: Any) -> Any:
-        """What the client answers, once there is weight to spend."""
-        while not self.budget.try_spend(min(weight, self.budget.allowance), time.monotonic()):
+        """What the client answers, once there is weight to spend; only the answer's own time is limited."""
+        weight = min(weight, self.budget.allowance)
+        while not self.budget.try_spend(weight, time.monotonic()):
             await asyncio.sleep(BUDGET_PAUSE_S)
         answered = False
         try:
-            answer = await getattr(self.exchange, method)(*arguments)
+            with own_errors(self.id):
+                async with asyncio.timeout(self.patience.timeout_s):
+                    answer = await getattr(self.exchange, method)(*arguments)
             answered = True
             return answer
         finally:
-            self.budget.settle(min(weight, self.budget.allowance), answered=answered)
+            self.budget.settle(weight, answered=answered)
 
 
-class _Fixed:
-    """A clock for one request: the end of what was asked for."""
+class _Still:
+    """A clock that stands still while a venue is read."""
 
     speed = 1.0
 
