@@ -9,12 +9,10 @@ from flask import Blueprint, Response, jsonify, request
 
 from scanner.api.base_parsing import (
     AGREEMENT_KEYS,
-    POSITION,
     SCAN_KEYS,
     SignalFilter,
     flag,
     number_from,
-    position_inputs,
     signal_filter,
     signal_of,
 )
@@ -22,8 +20,10 @@ from scanner.api.base_reports import metadata_of
 from scanner.api.base_signals import filters_offered, select, signals_of
 from scanner.api.parsing import json_object
 from scanner.api.rendering import error_body, utc_now
+from scanner.errors import InvalidInput
+from scanner.fullscan.position import DEFAULTS as POSITION_DEFAULTS
+from scanner.fullscan.position import calculate_position
 from scanner.runtime.base.jobs import Ticket
-from scanner.runtime.base.orders import DEFAULT_TIMEFRAME
 from scanner.runtime.base.scans import BaseScans
 from scanner.runtime.base.table import ScanOrder, ScanReport
 
@@ -31,6 +31,7 @@ Answer = Response | tuple[Response, int]
 
 DEFAULT_SYMBOL = "BTC/USDT"
 DEFAULT_TIMEFRAMES = ["short", "medium", "daily"]
+PRICES = ("entryPrice", "stopLoss")
 BAD_PRICES = "Invalid entry price or stop loss"  # clients compare this text
 
 
@@ -44,7 +45,7 @@ def base_routes(scans: BaseScans) -> Blueprint:
         body = json_object(request.get_data(), SCAN_KEYS)
         order = scans.orders.scan(
             body.get("exchange"),
-            body.get("timeframe") or DEFAULT_TIMEFRAME,
+            body.get("timeframe"),
             flag(body, "fullAnalysis", True),
             flag(body, "parallel", False),
         )
@@ -111,12 +112,13 @@ def base_routes(scans: BaseScans) -> Blueprint:
 
     @routes.post("/position/calculate")
     def position() -> Answer:
-        given = position_inputs(json_object(request.get_data(), tuple(POSITION)))
-        if given["entryPrice"] <= 0 or given["stopLoss"] <= 0:
-            return jsonify(error_body(BAD_PRICES, "entryPrice and stopLoss are prices above 0.")), 400
-        from scanner.fullscan.position import calculate_position
-
-        return jsonify(calculate_position(*given.values()))
+        body = json_object(request.get_data(), tuple(POSITION_DEFAULTS))
+        try:
+            return jsonify(calculate_position({key: value for key, value in body.items() if value is not None}))
+        except InvalidInput as error:
+            if error.field not in PRICES:
+                raise
+            return jsonify(error_body(BAD_PRICES, str(error))), 400
 
     return routes
 

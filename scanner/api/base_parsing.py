@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,14 +11,6 @@ from scanner.markets import EXCHANGE
 
 SCAN_KEYS = ("timeframe", "exchange", "parallel", "signal", "minStrength", "fullAnalysis", "sync")
 AGREEMENT_KEYS = ("symbol", "timeframes", "minOpportunity")
-POSITION = {  # key: default
-    "accountBalance": 10_000.0,
-    "riskPerTrade": 2.0,  # percent
-    "entryPrice": 0.0,
-    "stopLoss": 0.0,
-    "leverage": 1.0,
-    "feeRate": 0.001,  # fraction, each way
-}
 SIGNALS = ("BUY", "SELL", "HOLD")
 ALL = "all"
 MIN_STRENGTH = Number("minStrength", 0, 0, 100)
@@ -83,22 +74,3 @@ def number_from(body: Mapping[str, object], key: str, default: float, low: float
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise InvalidInput(key, value, f"is not a number from {low:g} to {high:g}")
     return float(value)
-
-
-def position_inputs(body: Mapping[str, object]) -> dict[str, float]:
-    """The position calculator's inputs as finite numbers; a text that writes one is taken. Raises InvalidInput."""
-    return {key: _coerced(key, body.get(key), default) for key, default in POSITION.items()}
-
-
-def _coerced(key: str, value: object, default: float) -> float:
-    if value is None:
-        return default
-    number = math.nan
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool) and len(str(value)) <= 40:
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = math.nan
-    if not math.isfinite(number):
-        raise InvalidInput(key, value, "is not a number")
-    return number

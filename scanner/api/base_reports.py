@@ -23,7 +23,7 @@ def metadata_of(report: ScanReport, count: int, wanted: SignalFilter, filtering_
 def _single(report: ScanReport, about: dict[str, Any], filtering_s: float) -> dict[str, Any]:
     exchange = report.order.exchanges[0]
     return {
-        "total_scanned": len(report.rows),
+        "total_scanned": report.scanned,
         "exchange": exchange,
         "filters_applied": {**about["filters_applied"], "exchange": exchange},
         "performance": {

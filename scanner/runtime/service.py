@@ -19,6 +19,7 @@ from scanner.config import StreamConfig
 from scanner.core.confluence import confluence
 from scanner.errors import NotRunning
 from scanner.fullscan.settings import interval_of
+from scanner.fullscan.standalone import scan_timeframes
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
 from scanner.records import MarketTick, utc
@@ -39,12 +40,6 @@ from scanner.timeframes import LENGTH_MS
 FRESH_CYCLES = 3  # a signal older than this many intervals is not fresh
 
 log = logging.getLogger(__name__)
-
-
-def scan_exchange(*args: Any, **options: Any) -> Any:
-    from scanner.fullscan.standalone import scan_exchange
-
-    return scan_exchange(*args, **options)
 
 
 class ScannerService:
@@ -72,7 +67,7 @@ class ScannerService:
         settings: Settings | None = None,
         full_scan: FullScan = rank_panel,
         venues: Callable[[Sequence[str], Settings, Recording | None], Venue] = open_venue,
-        base_scan: Scan = scan_exchange,
+        base_scan: Scan = scan_timeframes,
     ) -> None:
         self.settings = settings or Settings()
         self.full_scan = full_scan

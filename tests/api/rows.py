@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -34,17 +34,19 @@ class FakeScan:
     def __init__(self, rows: dict[str, list[dict[str, Any]]] | None = None) -> None:
         self.rows = rows or {}
         self.failing: dict[str, Exception] = {}
-        self.asked: list[tuple[str, str, bool]] = []
+        self.asked: list[tuple[Any, ...]] = []  # exchange, timeframes, full analysis
         self.gate = threading.Event()
         self.gate.set()
         self.on_ask: Callable[[ExchangeSpec, dict[str, Any]], None] = lambda spec, options: None
 
-    def __call__(self, spec: ExchangeSpec, timeframe: str, full_analysis: bool, **options: Any) -> pd.DataFrame:
-        self.asked.append((spec.id, timeframe, full_analysis))
-        self.on_ask(spec, options)
+    def __call__(
+        self, exchange: ExchangeSpec, timeframes: Sequence[str], full_analysis: bool, **options: Any
+    ) -> dict[str, pd.DataFrame]:
+        self.asked.append((exchange.id, *timeframes, full_analysis))
+        self.on_ask(exchange, options)
         if not self.gate.wait(20):
-            raise Unreachable(f"{spec.id}: the gate stayed shut")
-        if spec.id in self.failing:
-            raise self.failing[spec.id]
-        found = self.rows.get(spec.id, [row()])
-        return pd.DataFrame([{**each, "timeframe": timeframe} for each in found])
+            raise Unreachable(f"{exchange.id}: the gate stayed shut")
+        if exchange.id in self.failing:
+            raise self.failing[exchange.id]
+        found = self.rows.get(exchange.id, [row()])
+        return {t: pd.DataFrame([{**each, "timeframe": t} for each in found]) for t in timeframes}

@@ -126,7 +126,7 @@ def test_a_second_scan_waits_for_the_first_and_the_same_one_is_not_repeated(clie
     assert again.body["exchanges"] == ["simulated"]
     scan.gate.set()
     wait_for(lambda: idle(client))
-    assert [timeframe for _, timeframe, _ in scan.asked] == ["medium", "daily"]
+    assert [asked[1] for asked in scan.asked] == ["medium", "daily"]
 
 
 def test_scans_do_not_pile_up_without_bound(client: Client, scan: FakeScan) -> None:
@@ -413,7 +413,8 @@ def test_multi_timeframe_takes_symbols_as_people_write_them(client: Client, scan
     scan.on_ask = lambda spec, options: asked.append((spec.id, options["symbols"]))
     body = {"symbol": "simulatedfutures:eth-usdt", "timeframes": ["1h", "1h", "4h"], "minOpportunity": 90}
     answer = client.post(f"{API}/multi-timeframe", body)
-    assert asked == [("simulatedfutures", ["ETH/USDT"])] * 2
+    assert asked == [("simulatedfutures", ["ETH/USDT"])]
+    assert scan.asked == [("simulatedfutures", "1h", "4h", True)]
     assert (answer.body["symbol"], answer.body["timeframes_analyzed"]) == ("ETH/USDT", 2)
     assert (answer.body["confluence"], answer.body["recommendation"]) == (False, "WEAK")
 
@@ -429,3 +430,39 @@ def test_multi_timeframe_that_finds_nothing_names_what_was_asked(client: Client,
 def test_multi_timeframe_passes_on_that_an_exchange_is_down(client: Client, scan: FakeScan) -> None:
     scan.failing = {"simulated": Unreachable("simulated: down")}
     assert client.post(f"{API}/multi-timeframe").status == 502
+
+
+# --- position sizes --------------------------------------------------------------------------------------------------
+
+
+def test_a_position_is_sized_by_hand_and_by_the_route_alike(client: Client) -> None:
+    body = {"accountBalance": "10000", "riskPerTrade": 2, "entryPrice": 45_000, "stopLoss": "43000"}
+    answer = client.post("/api/position/calculate", {**body, "leverage": 1, "feeRate": None})
+    assert answer.status == 200
+    # 2 % of 10,000 is 200; the stop is 2,000 of 45,000 away, 4.44 %; 200 / 0.0444 is 4,500, a tenth of a coin
+    assert answer.body == {
+        "risk_amount_usd": 200.0,
+        "stop_distance_pct": 4.44,
+        "position_value": 4500.0,
+        "units": 0.1,
+        "margin_required": 4500.0,
+        "total_fees": 9.0,  # 0.1 % in and 0.1 % out
+        "adjusted_risk_usd": 191.0,
+        "stop_distance_usd": 200.0,
+        "liquidation_price": None,
+        "margin_usage_pct": 45.0,
+        "leverage": 1.0,
+        "account_balance": 10_000.0,
+        "risk_per_trade_pct": 2.0,
+        "warnings": [],
+        "safe_to_trade": True,
+    }
+
+
+def test_a_position_that_is_liquidated_before_its_stop_is_not_safe(client: Client) -> None:
+    body = {"riskPerTrade": 1, "entryPrice": 100, "stopLoss": 140, "leverage": 4}
+    answer = client.post("/api/position/calculate", body).body
+    assert (answer["position_value"], answer["margin_required"]) == (1000.0, 250.0)
+    assert answer["liquidation_price"] == 122.5
+    assert len(answer["warnings"]) == 2
+    assert answer["safe_to_trade"] is False

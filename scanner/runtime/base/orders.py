@@ -41,15 +41,21 @@ class Orders:
     def scan(
         self,
         exchange: object = None,
-        timeframe: object = DEFAULT_TIMEFRAME,
+        timeframe: object = None,
         full_analysis: bool = True,
         parallel: bool = False,
     ) -> ScanOrder:
-        """An order from outside; a list of exchanges makes it parallel. Raises InvalidInput, UnknownExchange."""
+        """An order from outside, None standing for the defaults; a list of exchanges makes it parallel.
+
+        Raises
+        ------
+        InvalidInput, UnknownExchange
+        """
+        written = DEFAULT_TIMEFRAME if timeframe is None else timeframe
         several = isinstance(exchange, list)
         exchanges = self.exchanges(exchange) if several else (self.exchange(exchange),)
-        self.timeframe_of(timeframe, "timeframe")
-        return ScanOrder(exchanges, str(timeframe), full_analysis, parallel or several)
+        self.timeframe_of(written, "timeframe")
+        return ScanOrder(exchanges, str(written), full_analysis, parallel or several)
 
     def exchanges(self, ids: object) -> tuple[str, ...]:
         """Exchange ids from a list, each once. Raises InvalidInput, UnknownExchange."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
-from scanner.clock import Clock, WallClock
 from scanner.gateway.specs import ExchangeSpec, real_exchange
 from scanner.order import EMBEDDED, REPLAYS
 from scanner.runtime.venue import Venue
@@ -14,17 +12,11 @@ from scanner.runtime.venue import Venue
 VenueOpener = Callable[[Sequence[str]], Venue]
 
 
-@dataclass(frozen=True)
-class Place:
-    """One exchange and the clock of its market."""
-
-    spec: ExchangeSpec
-    clock: Clock
-
-
 @contextmanager
-def places_of(exchanges: Sequence[str], running: Venue | None, open_venue: VenueOpener) -> Iterator[dict[str, Place]]:
-    """A place for each of `exchanges`.
+def specs_of(
+    exchanges: Sequence[str], running: Venue | None, open_venue: VenueOpener
+) -> Iterator[dict[str, ExchangeSpec]]:
+    """How to reach each of `exchanges`.
 
     Embedded exchanges are those of the `running` venue where it has them, so that both see one market; else new ones,
     which end with the context.
@@ -35,23 +27,22 @@ def places_of(exchanges: Sequence[str], running: Venue | None, open_venue: Venue
         An id is unknown, or a replay is asked for and nothing is recorded.
     """
     with ExitStack() as stack:
-        found = {e: Place(real_exchange(e), WallClock()) for e in exchanges if e not in EMBEDDED}
+        found = {exchange: real_exchange(exchange) for exchange in exchanges if exchange not in EMBEDDED}
         for replays in (False, True):
             group = [e for e in exchanges if e in EMBEDDED and (e in REPLAYS) == replays]
             if group:
-                found |= _embedded(group, running, open_venue, stack)
+                found |= {spec.id: spec for spec in _embedded(group, running, open_venue, stack)}
         yield {exchange: found[exchange] for exchange in exchanges}
 
 
 def _embedded(
     group: Sequence[str], running: Venue | None, open_venue: VenueOpener, stack: ExitStack
-) -> dict[str, Place]:
-    """Places on servers that `stack` gives back."""
+) -> tuple[ExchangeSpec, ...]:
+    """Embedded exchanges on servers that `stack` gives back."""
     shared = running.share(group) if running is not None else None
     if running is not None and shared is not None:
-        venue, specs = running, shared
-    else:
-        venue = open_venue(group)
-        specs = venue.specs
+        stack.callback(running.close)
+        return shared
+    venue = open_venue(group)
     stack.callback(venue.close)
-    return {spec.id: Place(spec, venue.clock) for spec in specs}
+    return venue.specs

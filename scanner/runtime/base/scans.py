@@ -11,18 +11,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol, cast
 
 import pandas as pd
 
-from scanner.clock import Clock
-from scanner.errors import Busy, ExchangeFailure, ScannerError, Unreachable
+from scanner.errors import Busy, ExchangeFailure, NotRunning, ScannerError
 from scanner.gateway.specs import ExchangeSpec
 from scanner.markets import parse_symbol
 from scanner.runtime.base.agreement import agreement
 from scanner.runtime.base.jobs import JobQueue, Ticket
 from scanner.runtime.base.orders import Orders
-from scanner.runtime.base.places import Place, VenueOpener, places_of
+from scanner.runtime.base.places import VenueOpener, specs_of
 from scanner.runtime.base.table import ExchangeOutcome, Row, ScanOrder, ScanReport, Table
 from scanner.runtime.venue import Venue
 
@@ -37,24 +37,24 @@ TOP = 50  # rows kept of one exchange
 LEAST_VOLUME_USD = 100_000.0  # mean turnover of a candle
 
 
-Connect = Callable[[ExchangeSpec, Clock, float, threading.Event], None]
+Connect = Callable[[ExchangeSpec, float], None]
 
 
 class Scan(Protocol):
-    """A full scan of one exchange: a frame of result columns, best row first."""
+    """A full scan of one exchange: by timeframe a frame of result columns, best row first."""
 
     def __call__(
         self,
-        spec: ExchangeSpec,
-        timeframe: str,
+        exchange: ExchangeSpec,
+        timeframes: Sequence[str],
         full_analysis: bool,
         *,
         symbols: Sequence[str] | None = None,
         top_n: int = TOP,
         min_volume_usd: float = LEAST_VOLUME_USD,
         deadline_s: float,
-        clock: Clock | None = None,
-    ) -> pd.DataFrame: ...
+        on_progress: Callable[[int, int], None],
+    ) -> Mapping[str, pd.DataFrame]: ...
 
 
 class BaseScans:
@@ -67,7 +67,7 @@ class BaseScans:
     scan : Scan
         Scans one exchange.
     connect : callable
-        Tries an exchange for some seconds or until an event is set; raises ExchangeFailure.
+        Tries an exchange for some seconds; raises ExchangeFailure.
     open_venue : callable
         Makes the venue of embedded exchanges.
     running : callable
@@ -122,36 +122,41 @@ class BaseScans:
         """Scan every exchange of an order on a thread of its own; publish what they gave."""
         log.info("scanning %s, %s", ", ".join(order.exchanges), order.timeframe)
         began = time.monotonic()
-        with places_of(order.exchanges, self._running(), self._open_venue) as places:
+        with specs_of(order.exchanges, self._running(), self._open_venue) as specs:
             opening_s = time.monotonic() - began
-            work = {exchange: self._scan_of(place, order) for exchange, place in places.items()}
+            work = {exchange: partial(self._scan_one, spec, order) for exchange, spec in specs.items()}
             outcomes = in_parallel(work, SCAN_S + 2)
         report = ScanReport(order, outcomes, datetime.now(UTC), opening_s, time.monotonic() - began)
         self._publish(resets, lambda table: table.after(report))
         log.info("scanned %s: %d rows in %.1f s", ", ".join(order.exchanges), len(report.rows), report.duration_s)
         return report
 
-    def _scan_of(self, place: Place, order: ScanOrder) -> Callable[[], ExchangeOutcome]:
-        return lambda: self._scan_one(place, order)
-
-    def _scan_one(self, place: Place, order: ScanOrder) -> ExchangeOutcome:
+    def _scan_one(self, spec: ExchangeSpec, order: ScanOrder) -> ExchangeOutcome:
         began = time.monotonic()
-        rows: tuple[Row, ...] = ()
-        error = None
         try:
-            rows = self._rows(place, order.timeframe, order.full_analysis, SCAN_S)
+            frame = self._frames(spec, [order.timeframe], order.full_analysis, deadline_s=SCAN_S)[order.timeframe]
+            scanned = int(frame.attrs.get("total_scanned", len(frame)))
+            return ExchangeOutcome(spec.id, _rows(spec, frame), scanned, None, time.monotonic() - began)
         except ScannerError as failure:
-            error = _naming(place.spec.id, failure)
+            error = _naming(spec.id, failure)
             log.warning("scan failed: %s", error)
         except Exception:  # the job boundary
-            log.exception("scan of %s failed unforeseen", place.spec.id)
-            error = f"{place.spec.id}: a fault of the scanner; the cause is in its log"
-        return ExchangeOutcome(place.spec.id, rows, error, time.monotonic() - began)
+            error = f"{spec.id}: a fault of the scanner; the cause is in its log"
+            if self._stopping.is_set():
+                error = f"{spec.id}: the scan was ended"
+            else:
+                log.exception("scan of %s failed unforeseen", spec.id)
+        return ExchangeOutcome(spec.id, (), 0, error, time.monotonic() - began)
 
-    def _rows(self, place: Place, timeframe: str, full: bool, deadline_s: float, **options: Any) -> tuple[Row, ...]:
-        frame = self._scan(place.spec, timeframe, full, deadline_s=deadline_s, clock=place.clock, **options)
-        rows = cast(list[dict[str, Any]], frame.to_dict("records"))
-        return tuple({**row, "exchange": place.spec.id} for row in rows)
+    def _frames(
+        self, spec: ExchangeSpec, timeframes: Sequence[str], full: bool, **options: Any
+    ) -> Mapping[str, pd.DataFrame]:
+        return self._scan(spec, timeframes, full, on_progress=self._go_on, **options)
+
+    def _go_on(self, done: int, total: int) -> None:
+        """Told of every market that was read; ends the scan when all is to end."""
+        if self._stopping.is_set():
+            raise NotRunning("the scan was ended")
 
     def _publish(self, resets: int, change: Callable[[Table], Table]) -> None:
         """Swap in a changed table, unless there was a reset since `resets` was read."""
@@ -189,19 +194,11 @@ class BaseScans:
 
     def _analyses(self, exchange: str, symbol: str, timeframes: Sequence[str]) -> dict[str, Row]:
         """The full analysis of a symbol on each timeframe; those without enough candles are left out."""
-        ends = time.monotonic() + AGREEMENT_S
-        found: dict[str, Row] = {}
-        with places_of([exchange], self._running(), self._open_venue) as places:
-            for timeframe in timeframes:
-                left_s = ends - time.monotonic()
-                if left_s <= 0:
-                    raise Unreachable(f"{exchange}: took longer than {AGREEMENT_S:g} s")
-                rows = self._rows(
-                    places[exchange], timeframe, True, left_s, symbols=[symbol], top_n=1, min_volume_usd=0.0
-                )
-                if rows:
-                    found[timeframe] = rows[0]
-        return found
+        options: dict[str, Any] = {"symbols": [symbol], "top_n": 1, "min_volume_usd": 0.0, "deadline_s": AGREEMENT_S}
+        with specs_of([exchange], self._running(), self._open_venue) as specs:
+            frames = self._frames(specs[exchange], timeframes, True, **options)
+        rows = {timeframe: _rows(specs[exchange], frames[timeframe]) for timeframe in timeframes}
+        return {timeframe: found[0] for timeframe, found in rows.items() if found}
 
     # --- initialize, reset, status ---------------------------------------------------------------------------------
 
@@ -216,8 +213,8 @@ class BaseScans:
     def _try(self, exchange: str, resets: int) -> None:
         error = None
         try:
-            with places_of([exchange], self._running(), self._open_venue) as places:
-                self._connect(places[exchange].spec, places[exchange].clock, CONNECT_S, self._stopping)
+            with specs_of([exchange], self._running(), self._open_venue) as specs:
+                self._connect(specs[exchange], CONNECT_S)
         except ScannerError as failure:
             error = _naming(exchange, failure)
             log.warning("initialize failed: %s", error)
@@ -266,8 +263,15 @@ def in_parallel(work: Mapping[str, Callable[[], ExchangeOutcome]], deadline_s: f
     ends = time.monotonic() + deadline_s
     for thread in threads:
         thread.join(max(ends - time.monotonic(), 0.0))
-    late = {name: ExchangeOutcome(name, (), f"{name}: took longer than {deadline_s:g} s", deadline_s) for name in work}
-    return tuple(outcomes.get(name) or late[name] for name in work)
+    late = f"took longer than {deadline_s:g} s"
+    return tuple(
+        outcomes.get(name) or ExchangeOutcome(name, error=f"{name}: {late}", duration_s=deadline_s) for name in work
+    )
+
+
+def _rows(spec: ExchangeSpec, frame: pd.DataFrame) -> tuple[Row, ...]:
+    rows = cast(list[dict[str, Any]], frame.to_dict("records"))
+    return tuple({**row, "exchange": spec.id} for row in rows)
 
 
 def _naming(exchange: str, failure: ScannerError) -> str:

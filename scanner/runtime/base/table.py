@@ -34,10 +34,11 @@ class ScanOrder:
 
 @dataclass(frozen=True)
 class ExchangeOutcome:
-    """What one exchange gave: its rows, best first, or the reason why there are none."""
+    """What one exchange gave: its rows, best first, of `scanned` markets; or the reason why there are none."""
 
     exchange: str
     rows: tuple[Row, ...] = ()
+    scanned: int = 0
     error: str | None = None
     duration_s: float = 0.0
 
@@ -57,6 +58,11 @@ class ScanReport:
         """The rows of all exchanges, best first."""
         rows = [row for outcome in self.outcomes for row in outcome.rows]
         return sorted(rows, key=_score, reverse=True)
+
+    @property
+    def scanned(self) -> int:
+        """Markets that were looked at."""
+        return sum(outcome.scanned for outcome in self.outcomes)
 
     @property
     def failures(self) -> dict[str, str]:
