@@ -122,11 +122,11 @@ describe("a dataset of 50 MB, on the real scanner", { skip: withoutScanner }, ()
     const before = peakMemory(proxy);
     const answer = await begin(proxy.url, route);
     await waitUntilStill(() => peakMemory(proxy)); // nobody reads yet
+    const grown = peakMemory(proxy) - before;
+    assert.ok(grown < wanted / 3, `the proxy grew by ${grown} bytes`);
     let length = 0;
     for await (const chunk of answer) length += (chunk as Buffer).length;
-    const grown = peakMemory(proxy) - before;
-    console.log("GROWN", before, grown);
-    assert.ok(length > wanted && grown < wanted / 2, `the proxy grew by ${grown} bytes for ${length}`);
+    assert.ok(length > wanted, `${length} bytes`);
   });
 
   test("arrives to the last byte", async () => {
