@@ -1,4 +1,4 @@
-"""Who may import whom. Arrows point inwards: core <- store, gateway, simulated <- runtime <- api, terminal."""
+"""Who may import whom. Arrows point inwards: core <- store, gateway, simulated <- fullscan <- runtime <- api."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ ROOMS = {
     "gateway": {"core", "gateway"},
     "store": {"core", "store"},
     "simulated": {"core", "simulated"},
-    "runtime": {"core", "gateway", "store", "simulated", "runtime"},
-    "api": {"core", "gateway", "store", "simulated", "runtime", "api"},
-    "terminal": {"core", "gateway", "store", "simulated", "runtime", "terminal"},
+    "fullscan": {"core", "gateway", "fullscan"},
+    "runtime": {"core", "gateway", "store", "simulated", "fullscan", "runtime"},
+    "api": {"core", "gateway", "store", "simulated", "fullscan", "runtime", "api"},
+    "terminal": {"core", "gateway", "store", "simulated", "fullscan", "runtime", "terminal"},
 }
 # the core's world: no clock, no log, no file, no lock, no hidden randomness
 CORE_MAY_USE = {"config", "errors", "records", "timeframes", "markets"}
