@@ -5,6 +5,7 @@ twice. Threads serve requests beside it. Requests are not counted: recycling a w
 """
 
 import os
+import signal
 from typing import Any
 
 bind = f"{os.environ.get('SCANNER_HOST', '127.0.0.1')}:{os.environ.get('SCANNER_PORT', '5001')}"
@@ -46,10 +47,18 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin scanning where SCANNER_AUTOSTART says so."""
+    """Begin scanning where SCANNER_AUTOSTART says so; answer whoever waits for a scan when the worker is to end."""
     import scanner_api
     from scanner.api.server import begin
 
+    end = signal.getsignal(signal.SIGTERM)
+
+    def ending(number: int, frame: Any) -> None:
+        scanner_api.service.base.end()
+        if callable(end):
+            end(number, frame)
+
+    signal.signal(signal.SIGTERM, ending)
     begin(scanner_api.service, f"http://{bind}")
 
 

@@ -166,16 +166,16 @@ def test_multi_timeframe_of_a_symbol_that_nobody_lists_finds_nothing(scanned: Cl
     assert (answer.body["confluence"], answer.body["timeframes_analyzed"]) == (False, ["1h", "4h"])
 
 
-def test_status_answers_at_once_while_a_scan_runs(scanned: Client) -> None:
-    assert scanned.post(f"{API}/scan", {"timeframe": "short", "exchange": BOTH}).status == 202
-    longest = 0.0
-    scanning = True
-    while scanning:
-        began = time.monotonic()
-        scanning = scanned.get(f"{API}/status").body["scanning"]
-        longest = max(longest, time.monotonic() - began)
-    assert longest < 3  # pages give up after 3 s
-    assert scanned.get(f"{API}/status").body["last_error"] is None
+def test_status_answers_at_once_while_a_scan_runs(tmp_path: Path) -> None:
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data"))) as client:
+        assert client.post(f"{API}/scan", {"timeframe": "short", "exchange": BOTH}).status == 202
+        longest, scanning = 0.0, True
+        while scanning:
+            began = time.monotonic()
+            scanning = client.get(f"{API}/status").body["scanning"]
+            longest = max(longest, time.monotonic() - began)
+        assert longest < 3  # pages give up after 3 s
+        assert client.get(f"{API}/status").body["last_error"] is None
 
 
 def test_a_stop_of_the_process_does_not_wait_for_a_scan(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, cast
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SCAN_S = 110.0  # longest scan of one exchange; clients that wait for it give up after 120 s
 CONNECT_S = 30.0
 AGREEMENT_S = 25.0  # all timeframes of one symbol; the proxy gives up after 30 s
+LOOK_S = 0.25  # between two looks at whether everything is to end
 MOST_WAITING = 16  # scans
 AGREEMENTS_AT_ONCE = 2
 TOP = 50  # rows kept of one exchange
@@ -106,14 +107,16 @@ class BaseScans:
         ExchangeFailure
             No exchange gave anything.
         Busy
-            It was dropped before its turn.
+            It was dropped before its turn, or everything is to end.
         """
-        try:
-            report = outcome.result(timeout_s)
-        except TimeoutError:
+        ends = time.monotonic() + timeout_s
+        while not outcome.done() and time.monotonic() < ends and not self._stopping.is_set():
+            wait([outcome], timeout=LOOK_S)
+        if self._stopping.is_set() or outcome.cancelled():
+            raise Busy("the scan was dropped by a reset, or because the process ends")
+        if not outcome.done():
             return None
-        except CancelledError:
-            raise Busy("the scan was dropped by a reset or a shutdown before its turn") from None
+        report = outcome.result()
         if len(report.failures) == len(report.outcomes):
             raise ExchangeFailure("; ".join(report.failures.values()))
         return report
@@ -244,9 +247,14 @@ class BaseScans:
             "last_error": table.last_error,
         }
 
-    def close(self, deadline_s: float = 4.0) -> bool:
-        """Take no more orders and end what runs; True when all has ended."""
+    def end(self) -> None:
+        """Take no more orders; whoever waits for a scan is answered, and scans end at the next market they read."""
         self._stopping.set()
+        self._jobs.close(0)
+
+    def close(self, deadline_s: float = 2.5) -> bool:
+        """`end`, and wait for it; True when all has ended."""
+        self.end()
         return self._jobs.close(deadline_s)
 
 
