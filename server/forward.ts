@@ -31,6 +31,9 @@ export interface Call {
   readonly log: (line: string) => void;
 }
 
+type Target = http.RequestOptions & { readonly timeout: number };
+
+const VIA = "1.1 scanner-proxy";
 const PASSED_BACK = [
   "content-type",
   "content-length",
@@ -59,8 +62,17 @@ export async function forward(request: Request, response: Response, call: Call):
 /** The scanner's answer, its body still to be read. Rejects where there is none, or none in JSON. */
 async function ask(request: Request, response: Response, call: Call): Promise<IncomingMessage> {
   const settings = call.readSettings();
+  refuseCircle(request.headers);
   const body = request.method === "POST" ? await bodyOf(request) : undefined;
-  const answer = await send(request, response, call, settings, body);
+  const target = {
+    ...urlToHttpOptions(settings.scanner),
+    path: upstreamPath(settings.scanner, call.path, request.originalUrl),
+    method: request.method,
+    headers: { via: VIA, ...authorization(request, settings.apiKey), ...description(body) },
+    agent: false, // a kept connection may be closed by the scanner's server just as the next request is sent
+    timeout: settings.timeoutMs ?? call.timeoutMs,
+  };
+  const answer = await send(target, body, response);
   if (!isJson(answer.headers["content-type"])) {
     answer.destroy();
     throw new Error(`the scanner answered ${answer.statusCode} ${answer.statusMessage}, and not in JSON`);
@@ -68,33 +80,25 @@ async function ask(request: Request, response: Response, call: Call): Promise<In
   return answer;
 }
 
-function send(
-  request: Request,
-  response: Response,
-  call: Call,
-  settings: Settings,
-  body: Buffer | undefined,
-): Promise<IncomingMessage> {
-  const timeout = settings.timeoutMs ?? call.timeoutMs;
-  const outgoing = (settings.scanner.protocol === "https:" ? https : http).request({
-    ...urlToHttpOptions(settings.scanner),
-    path: upstreamPath(settings.scanner, call.path, request.originalUrl),
-    method: request.method,
-    headers: { ...authorization(request, settings.apiKey), ...description(body) },
-    agent: false, // a kept connection may be closed by the scanner's server just as the next request is sent
-    timeout,
-  });
+/** Sends one request, which ends when `response` does. */
+function send(target: Target, body: Buffer | undefined, response: Response): Promise<IncomingMessage> {
+  const outgoing = (target.protocol === "https:" ? https : http).request(target);
   response.once("close", () => outgoing.destroy());
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined;
     outgoing.on("response", (begun) => resolve((answer = begun)));
     outgoing.on("error", reject);
     outgoing.on("timeout", () => {
-      if (response.writableNeedDrain) return void outgoing.setTimeout(timeout); // it is the client who is slow
-      (answer ?? outgoing).destroy(new Error(`the scanner was silent for ${timeout} ms`));
+      if (response.writableNeedDrain) return void outgoing.setTimeout(target.timeout); // it is the client who is slow
+      (answer ?? outgoing).destroy(new Error(`the scanner was silent for ${target.timeout} ms`));
     });
     outgoing.end(body);
   });
+}
+
+/** A SCANNER_API_URL that names this proxy would have it ask itself without end. */
+function refuseCircle(headers: IncomingHttpHeaders): void {
+  if (headers.via?.includes(VIA)) throw new Error("SCANNER_API_URL leads back to this proxy");
 }
 
 function upstreamPath(scanner: URL, path: string, originalUrl: string): string {

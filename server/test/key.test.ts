@@ -6,7 +6,11 @@ import { nobody, proxyTo, recorder } from "./servers.ts";
 
 const env = { SCANNER_API_KEY: "the-key-of-the-proxy" };
 
-async function authorizationSeen(t: Parameters<typeof recorder>[0], settings: Record<string, string>, headers: Record<string, string>) {
+async function authorizationSeen(
+  t: Parameters<typeof recorder>[0],
+  settings: Record<string, string>,
+  headers: Record<string, string>,
+) {
   const scanner = await recorder(t);
   const proxy = await proxyTo(t, scanner.url, { env: { ...settings } });
   await ask(proxy.url, "/api/scanner/continuous/stop", { method: "POST", headers });
@@ -35,11 +39,17 @@ test("the key is not lent to a page of another site", async (t) => {
 test("keys are neither logged nor answered when something fails", async (t) => {
   const proxy = await proxyTo(t, await nobody(t), { env: { ...env } });
   const headers = { authorization: "Bearer the-key-of-the-client" };
-  const answers = [await ask(proxy.url, "/api/scanner/status"), await ask(proxy.url, "/api/scanner/status", { headers })];
+  const answers = [
+    await ask(proxy.url, "/api/scanner/status"),
+    await ask(proxy.url, "/api/scanner/status", { headers }),
+  ];
   const broken = await proxyTo(t, "http://me:secret-key@localhost:x", { env: { SCANNER_API_KEY: "bad\nkey" } });
   const unusable = await proxyTo(t, await nobody(t), { env: { SCANNER_API_KEY: "bad\nkey" } });
   for (const { url } of [broken, unusable]) answers.push(await ask(url, "/api/scanner/status"));
   const told = JSON.stringify([answers, proxy.logged, broken.logged, unusable.logged]);
   assert.doesNotMatch(told, /the-key|secret-key|bad/);
-  assert.deepEqual(answers.map(({ status }) => status), [503, 503, 503, 503]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [503, 503, 503, 503],
+  );
 });

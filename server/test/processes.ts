@@ -51,7 +51,11 @@ export async function startScanner(variables: Variables = {}): Promise<Scanner> 
 
 /** The proxy as `npm run dev` runs it, listening on a free port. */
 export function startProxy(variables: Variables): Promise<Program> {
-  return start(process.execPath, ["--import", "tsx", "index.ts"], SERVER, { HOST: "127.0.0.1", PORT: "0", ...variables });
+  return start(process.execPath, ["--import", "tsx", "index.ts"], SERVER, {
+    HOST: "127.0.0.1",
+    PORT: "0",
+    ...variables,
+  });
 }
 
 /** A command from the root of the project, listening. */

@@ -38,7 +38,14 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     t.after(() => proxy.end("SIGKILL"));
     const answer = await begin(proxy.url, "/api/scanner/signals");
     const ending = proxy.end(signal);
-    await waitFor(() => ask(proxy.url, "/health").then(() => false, () => true), "nobody new is let in");
+    await waitFor(
+      () =>
+        ask(proxy.url, "/health").then(
+          () => false,
+          () => true,
+        ),
+      "nobody new is let in",
+    );
     finish();
     let text = "";
     for await (const chunk of answer) text += String(chunk);
@@ -77,6 +84,13 @@ for (const command of ["npm run dev", "npm start"]) {
     t.after(() => proxy.end("SIGKILL"));
     assert.equal((await ask(proxy.url, "/health")).status, 200);
     await proxy.end("SIGINT");
-    await waitFor(() => ask(proxy.url, "/health").then(() => false, () => true), "nobody listens any more");
+    await waitFor(
+      () =>
+        ask(proxy.url, "/health").then(
+          () => false,
+          () => true,
+        ),
+      "nobody listens any more",
+    );
   });
 }

@@ -28,7 +28,10 @@ const EXPECTED: readonly (readonly [string, string, number, Record<string, unkno
 
 test("the expectations name every route of the table", () => {
   const named = EXPECTED.map(([method, path]) => `${method.toLowerCase()} ${path.replace("BTC%2FUSDT", "*symbol")}`);
-  assert.deepEqual(named, ROUTES.map(({ method, path }) => `${method} ${path}`));
+  assert.deepEqual(
+    named,
+    ROUTES.map(({ method, path }) => `${method} ${path}`),
+  );
 });
 
 test("every route asks the scanner the same, query included", async (t) => {
@@ -192,6 +195,15 @@ test("the address of the scanner is read at every request, and may have a path",
   env.SCANNER_API_URL = `${scanner.url}/behind/`;
   assert.equal((await ask(proxy.url, "/health?a=1")).status, 200);
   assert.equal(scanner.seen[0]?.url, "/behind/health?a=1");
+});
+
+test("an address that leads back to the proxy is told, not followed", async (t) => {
+  const env: Record<string, string> = {};
+  const proxy = await proxyTo(t, "http://localhost", { env });
+  env.SCANNER_API_URL = proxy.url;
+  const answer = await ask(proxy.url, "/api/scanner/status");
+  assert.deepEqual([answer.status, proxy.logged.length], [503, 1]);
+  assert.match(answer.text, /leads back to this proxy/);
 });
 
 test("HEAD is asked of the scanner as HEAD and has no body", async (t) => {

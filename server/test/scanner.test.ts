@@ -39,7 +39,11 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
 
   test("bad input answers the scanner's 400, which names the field", async () => {
     const start = (body: string) => post(proxy.url, `${api}/continuous/start`, body);
-    for (const [body, field] of [["{broken", "body"], ["[]", "body"], ['{"symbols":1}', "symbols"]] as const) {
+    for (const [body, field] of [
+      ["{broken", "body"],
+      ["[]", "body"],
+      ['{"symbols":1}', "symbols"],
+    ] as const) {
       const answer = await start(body);
       assert.equal(answer.status, 400);
       assert.match((answer.json as { message: string }).message, new RegExp(`^${field}`));
@@ -65,7 +69,12 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
 
   test("status, market state and signals say what they say directly", async () => {
     const keys = async (base: string, route: string) => Object.keys((await ask(base, route)).json as object).sort();
-    for (const route of ["/health", `${api}/continuous/status`, `${api}/continuous/market-state`, `${api}/continuous/signals`]) {
+    for (const route of [
+      "/health",
+      `${api}/continuous/status`,
+      `${api}/continuous/market-state`,
+      `${api}/continuous/signals`,
+    ]) {
       assert.deepEqual(await keys(proxy.url, route), await keys(scanner.url, route), route);
     }
     const { running } = (await ask(proxy.url, `${api}/continuous/status`)).json as { running: boolean };
@@ -75,7 +84,10 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
   test("filters of the query reach the scanner", async () => {
     const answer = await ask(proxy.url, `${api}/continuous/signals?symbol=ETH%2FUSDT&timeframe=1h&limit=1`);
     const { signals } = answer.json as { signals: { symbol: string; timeframe: string }[] };
-    assert.deepEqual(signals.map(({ symbol, timeframe }) => [symbol, timeframe]), [["ETH/USDT", "1h"]]);
+    assert.deepEqual(
+      signals.map(({ symbol, timeframe }) => [symbol, timeframe]),
+      [["ETH/USDT", "1h"]],
+    );
   });
 
   for (const symbol of ["BTC/USDT", "BTC%2FUSDT", "btc-usdt", "simulated:BTC/USDT", "simulated%3ABTC%2FUSDT"]) {
@@ -117,17 +129,21 @@ describe("a dataset of 50 MB, on the real scanner", { skip: withoutScanner }, ()
     await scanner?.end();
   });
 
-  test("does not gather in the proxy for a client who is slow", { skip: !existsSync("/proc/self/status") }, async () => {
-    await ask(proxy.url, "/health");
-    const before = peakMemory(proxy);
-    const answer = await begin(proxy.url, route);
-    await waitUntilStill(() => peakMemory(proxy)); // nobody reads yet
-    const grown = peakMemory(proxy) - before;
-    assert.ok(grown < wanted / 3, `the proxy grew by ${grown} bytes`);
-    let length = 0;
-    for await (const chunk of answer) length += (chunk as Buffer).length;
-    assert.ok(length > wanted, `${length} bytes`);
-  });
+  test(
+    "does not gather in the proxy for a client who is slow",
+    { skip: !existsSync("/proc/self/status") },
+    async () => {
+      await ask(proxy.url, "/health");
+      const before = peakMemory(proxy);
+      const answer = await begin(proxy.url, route);
+      await waitUntilStill(() => peakMemory(proxy)); // nobody reads yet
+      const grown = peakMemory(proxy) - before;
+      assert.ok(grown < wanted / 3, `the proxy grew by ${grown} bytes`);
+      let length = 0;
+      for await (const chunk of answer) length += (chunk as Buffer).length;
+      assert.ok(length > wanted, `${length} bytes`);
+    },
+  );
 
   test("arrives to the last byte", async () => {
     assert.deepEqual(await digestOf(proxy.url), await digestOf(scanner.url));
@@ -137,9 +153,12 @@ describe("a dataset of 50 MB, on the real scanner", { skip: withoutScanner }, ()
     const answer = await begin(proxy.url, route);
     await once(answer, "readable");
     await scanner.end("SIGKILL");
-    await assert.rejects(async () => {
-      for await (const chunk of answer) assert.ok(chunk);
-    }, { code: "ECONNRESET" });
+    await assert.rejects(
+      async () => {
+        for await (const chunk of answer) assert.ok(chunk);
+      },
+      { code: "ECONNRESET" },
+    );
     const { status, json } = await ask(proxy.url, `${api}/continuous/status`);
     assert.deepEqual([status, (json as { running: boolean }).running], [503, false]);
     assert.equal(proxy.child.exitCode, null);
@@ -157,9 +176,17 @@ async function writeSignals(folder: string, days: number, bytes: number): Promis
   await mkdir(folder, { recursive: true });
   for (let day = 0; day < days; day++) {
     const date = new Date(Date.now() - day * 86_400_000).toISOString().slice(0, 10);
-    const record = JSON.stringify({ symbol: "BTC/USDT", exchange: "simulated", timestamp: `${date}T00:00:00+00:00`, note: "x".repeat(900) });
+    const record = JSON.stringify({
+      symbol: "BTC/USDT",
+      exchange: "simulated",
+      timestamp: `${date}T00:00:00+00:00`,
+      note: "x".repeat(900),
+    });
     const count = Math.ceil(bytes / record.length);
-    await writeFile(path.join(folder, `simulated_BTCUSDT_${date}.json`), `[\n${Array(count).fill(record).join(",\n")}\n]`);
+    await writeFile(
+      path.join(folder, `simulated_BTCUSDT_${date}.json`),
+      `[\n${Array(count).fill(record).join(",\n")}\n]`,
+    );
   }
 }
 

@@ -105,7 +105,8 @@ test("a client who leaves within its own body never reaches the scanner", async 
 test("a body that is too long is read to its end, refused in JSON and not sent on", async (t) => {
   const scanner = await recorder(t);
   const proxy = await proxyTo(t, scanner.url);
-  const sent = (length: number) => ask(proxy.url, "/api/scanner/scan", { method: "POST", body: Buffer.alloc(length, "x") });
+  const sent = (length: number) =>
+    ask(proxy.url, "/api/scanner/scan", { method: "POST", body: Buffer.alloc(length, "x") });
   assert.equal((await sent(LONGEST_BODY)).status, 200);
   for (const length of [LONGEST_BODY + 1, 8 * LONGEST_BODY]) {
     const answer = await sent(length);
