@@ -33,6 +33,9 @@ CORE_MAY_NOT_USE = {
 # library: the only room, and the files at the top, that import it
 OWNERS = {
     "ccxt": ("gateway", set()),
+    "ta": ("fullscan", set()),
+    "plotly": ("fullscan", set()),
+    "matplotlib": ("fullscan", set()),
     "apscheduler": ("runtime", set()),
     "flask": ("api", {"scanner_api.py"}),
     "flask_cors": ("api", {"scanner_api.py"}),
