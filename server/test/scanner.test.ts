@@ -113,6 +113,67 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
   });
 });
 
+describe("the base routes, on the real scanner", { skip: withoutScanner }, () => {
+  let scanner: Scanner;
+  let proxy: Program;
+
+  before(async () => {
+    scanner = await startScanner({ SCANNER_API_KEY: "shared" });
+    proxy = await startProxy({ SCANNER_API_URL: scanner.url, SCANNER_API_KEY: "shared" });
+  });
+  after(async () => {
+    await proxy?.end();
+    await scanner?.end();
+  });
+
+  test("the proxy's key opens what the scanner keeps closed; a wrong key is the client's own", async () => {
+    assert.equal((await post(scanner.url, `${api}/reset`)).status, 401);
+    assert.equal((await post(proxy.url, `${api}/reset`)).status, 200);
+    const refused = await post(proxy.url, `${api}/reset`, undefined, { authorization: "Bearer wrong" });
+    assert.deepEqual([refused.status, refused.headers["www-authenticate"]], [401, 'Bearer error="invalid_token"']);
+  });
+
+  test("a scan is accepted with 202, and status tells its end", async () => {
+    assert.equal((await post(proxy.url, `${api}/initialize`)).status, 202);
+    assert.equal((await post(proxy.url, `${api}/scan`, '{"timeframe":"medium","minStrength":0}')).status, 202);
+    await waitFor(async () => {
+      const { last_scan: last } = (await ask(proxy.url, `${api}/status`)).json as { last_scan: string | null };
+      return last !== null;
+    }, "the scan ends");
+    const answer = await ask(proxy.url, `${api}/signals?minStrength=0`);
+    const { signals, filters } = answer.json as { signals: unknown[]; filters: { signals: unknown[] } };
+    assert.ok(answer.status === 200 && signals.length > 0 && filters.signals.length > 0);
+  });
+
+  test("a scan that is waited for answers 200 with its signals", async () => {
+    const answer = await post(proxy.url, `${api}/scan`, '{"sync":true}');
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok(Array.isArray((answer.json as { signals: unknown }).signals));
+  });
+
+  test("multi-timeframe and position answer what they answer directly", async () => {
+    const timeframes = await post(proxy.url, `${api}/multi-timeframe`, '{"symbol":"BTC/USDT"}');
+    assert.deepEqual([timeframes.status, (timeframes.json as { symbol: string }).symbol], [200, "BTC/USDT"]);
+    const key = { authorization: "Bearer shared" };
+    for (const body of ['{"entryPrice":100,"stopLoss":96}', '{"entryPrice":0}', '{"entryPrice":"x"}']) {
+      const [direct, proxied] = await Promise.all([
+        post(scanner.url, "/api/position/calculate", body, key),
+        post(proxy.url, "/api/position/calculate", body),
+      ]);
+      assert.deepEqual([proxied.status, proxied.text], [direct.status, direct.text]);
+    }
+  });
+
+  test("bad input answers the scanner's 400", async () => {
+    assert.equal((await ask(proxy.url, `${api}/signals?minStrength=abc`)).status, 400);
+    assert.equal((await post(proxy.url, `${api}/scan`, "{broken")).status, 400);
+  });
+
+  test("neither program prints the key", () => {
+    assert.doesNotMatch(proxy.output() + scanner.output(), /shared/);
+  });
+});
+
 describe("a dataset of 50 MB, on the real scanner", { skip: withoutScanner }, () => {
   const route = `${api}/training-data/simulated:BTC/USDT?days=60`;
   const wanted = 50_000_000;
