@@ -205,7 +205,7 @@ async def while_scanning(scanner: ContinuousMultiTimeframeScanner, then: Callabl
     running = asyncio.create_task(scanner.start(SYMBOLS, ["simulated"]))
     try:
         await until(lambda: running.done() or len(scanner.get_latest_signals()) == 8)
-        await until(lambda: running.done() or (scanner.last_full_scan or {}).get("total_signals") == 8)
+        await until(lambda: running.done() or (scanner.last_full_scan or {}).get("total_signals") == len(SYMBOLS))
         await until(lambda: running.done() or scanner.market_state.get("active_signals") is not None)
         return await then()
     finally:
@@ -256,7 +256,7 @@ def test_a_scanning_scanner_fills_its_buffers_and_keeps_to_their_maxima() -> Non
         assert [*scanner.exchanges] == ["simulated"]
         assert {*scanner.market_state} == {"timestamp", "breadth", "volatility_regime", "active_signals"}
         assert {*(scanner.last_full_scan or {})} == {"timestamp", "total_signals", "top_opportunities"}
-        assert len((scanner.get_full_scan_results() or {})["top_opportunities"]) == 8
+        assert len((scanner.get_full_scan_results() or {})["top_opportunities"]) == len(SYMBOLS)
 
     asyncio.run(while_scanning(scanner, looked))
     assert scanner.running is False
