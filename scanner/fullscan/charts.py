@@ -22,11 +22,11 @@ def _laid_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
     """The one look of all plots."""
     figure.update_layout(
         height=height,
-        margin={"l": 64, "r": 20, "t": 12, "b": 48},
+        margin={"l": 64, "r": 20, "t": 44, "b": 48},
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        legend={"orientation": "h", "y": 1.12, "x": 0},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal"},
         **axes,
     )
     figure.update_xaxes(gridcolor=RULE, zerolinecolor=RULE, automargin=True)
@@ -37,7 +37,7 @@ def _laid_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
 def ranking(table: pd.DataFrame) -> go.Figure:
     """Combined score of the best markets, best on top, coloured by side."""
     best = table.head(BARS).iloc[::-1]
-    names = [label(row) for row in best.to_dict("records")]
+    names = labels(best, table)
     places = {side: [i for i, signal in enumerate(best["signal"]) if side_of(signal) == side] for side in COLORS}
     figure = go.Figure()
     for side, rows in places.items():
@@ -67,7 +67,7 @@ def landscape(table: pd.DataFrame) -> go.Figure:
             y=chosen["opportunity_score"],
             mode="markers",
             name=side,
-            text=[label(row) for row in chosen.to_dict("records")],
+            text=labels(chosen, table),
             marker={"color": color, "opacity": 0.75, "size": 8 + 20 * sizes[rows] / sizes.max(), "line": {"width": 0}},
             customdata=100 * chosen[["momentum_short"]].to_numpy(),
             hovertemplate="%{text}<br>RSI %{x:.1f}, opportunity %{y:.1f}, move %{customdata[0]:+.2f} %<extra></extra>",
@@ -107,10 +107,16 @@ def candles(frame: pd.DataFrame, row: Mapping[Any, Any]) -> go.Figure:
         ("stop", row["stop_loss"], COLORS["SELL"]),
         ("target", row["take_profit"], COLORS["BUY"]),
     ):
-        figure.add_hline(y=level, line={"color": color, "width": 1, "dash": "dot"}, annotation_text=text)
+        figure.add_hline(
+            y=level,
+            line={"color": color, "width": 1, "dash": "dot"},
+            annotation_text=text,
+            annotation_position="top left",
+        )
     return _laid_out(figure, 380, xaxis={"rangeslider": {"visible": False}})
 
 
-def label(row: Mapping[Any, Any]) -> str:
-    """A market's name, safe to show; plotly takes some markup in texts."""
-    return html.escape(f"{row['symbol']} {row['timeframe']}")
+def labels(chosen: pd.DataFrame, table: pd.DataFrame) -> list[str]:
+    """Names of the chosen rows, safe to show (plotly takes some markup in texts); no two rows of `table` share one."""
+    tellers = [name for name in ("exchange", "timeframe") if table[name].nunique() > 1]
+    return [html.escape(" ".join(str(row[name]) for name in ("symbol", *tellers))) for row in chosen.to_dict("records")]

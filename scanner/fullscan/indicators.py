@@ -22,7 +22,6 @@ EMAS = (5, 9, 13, 20, 21, 50, 200)
 SMAS = (20, 50)
 ICHIMOKU = (9, 26, 52)
 DIVERGENCE = 9  # candles back to the other end of a divergence
-_ADX_ROWS = 15  # `ta` fails on fewer
 _MACD = {"fast": 12, "slow": 26, "signal": 9}
 
 
@@ -45,7 +44,7 @@ class TechnicalIndicators:
     @staticmethod
     def adx(high: pd.Series, low: pd.Series, close: pd.Series, period: int = 14) -> pd.Series:
         """Average directional index, 0..100; NaN for the first 2 * period - 1 rows, where `ta` says 0."""
-        if len(close) <= max(period + 1, _ADX_ROWS):
+        if len(close) < 2 * period:  # `ta` fails
             return pd.Series(np.nan, index=close.index)
         with np.errstate(all="ignore"):
             values: pd.Series = ADXIndicator(high, low, close, period).adx()

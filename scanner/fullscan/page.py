@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from scanner.fullscan import charts
 from scanner.fullscan.classes import side_of
-from scanner.fullscan.report import NOTHING, headline, number, sides, summary
+from scanner.fullscan.report import NOTHING, SIMULATED, headline, number, sides, summary
 
 SHOWN_CANDLES = 4  # markets whose candles are drawn
 
@@ -54,7 +54,8 @@ h2 { font-size: 18px; margin: 0 0 8px; }
 .figures div, section { background: #fff; border: 1px solid #e3e7ec; border-radius: 10px; padding: 14px 16px; }
 .figures dt { color: #5a6474; font-size: 13px; } .figures dd { margin: 2px 0 0; font-size: 18px; font-weight: 600; }
 section { margin-bottom: 16px; overflow-x: auto; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; }
+.pair { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 16px; }
+@media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } }
 table { border-collapse: collapse; width: 100%; font-size: 13px; white-space: nowrap; }
 th, td { padding: 6px 10px; border-bottom: 1px solid #e3e7ec; text-align: right; font-variant-numeric: tabular-nums; }
 th.word, td.word { text-align: left; } th { color: #5a6474; font-weight: 600; }
@@ -107,7 +108,7 @@ def html_report(table: pd.DataFrame, frames: Mapping[str, pd.DataFrame], facts: 
 def _warning(facts: Mapping[str, Any]) -> str:
     if not facts.get("simulated"):
         return ""
-    return '<p class="warning">These are simulated data: no real market looks like this.</p>'
+    return f'<p class="warning">{SIMULATED}</p>'
 
 
 def _figures(table: pd.DataFrame) -> str:
@@ -118,7 +119,7 @@ def _figures(table: pd.DataFrame) -> str:
 
 
 def _section(title: str, figure: go.Figure) -> str:
-    plot = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+    plot = figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})
     return f"<section><h2>{html.escape(title)}</h2>{plot}</section>"
 
 

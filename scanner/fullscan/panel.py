@@ -114,5 +114,4 @@ class PanelScanner(ScanResults):
         kept: dict[str, pd.DataFrame] = {}
         for row in best:
             kept.setdefault(row["symbol"], frames[row["exchange"], row["symbol"]])
-        self._timeframe = best[0]["timeframe"] if best else self._timeframe
-        self.scan_results, self.market_data = table, kept
+        self.take(best[0]["timeframe"] if best else self._timeframe, table, kept)

@@ -73,7 +73,7 @@ def _told(figure: Figure, text: str) -> Figure:
 def _ranking(axes: Any, best: pd.DataFrame) -> None:
     places = range(len(best))
     axes.barh(places, best["combined_score"], color=[COLORS[side_of(signal)] for signal in best["signal"]])
-    axes.set_yticks(places, [_plain(f"{row.symbol} {row.timeframe}") for row in best.itertuples()])
+    axes.set_yticks(places, [_plain(name) for name in best["symbol"]])
     axes.set_xlim(0, 100)
     axes.set_title("combined score")
 

@@ -90,15 +90,14 @@ def _warnings(margin: float, balance: float, leverage: float, risk_pct: float, b
 
 def _number(name: str, value: object) -> float:
     """`value` as a finite number in bounds, or InvalidInput."""
-    least = "0 or more" if name == "feeRate" else "above 0"
-    expected = f"is not a number {least}"
+    expected = "is not a number from 0" if name == "feeRate" else "is not a number above 0"
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise InvalidInput(name, value, expected)
     try:
         number = float(value)
     except (ValueError, OverflowError):
         raise InvalidInput(name, value, expected) from None
-    positive = number >= SMALLEST or (name == "feeRate" and number == 0)
-    if not math.isfinite(number) or not positive or number > LARGEST:
+    least = 0.0 if name == "feeRate" else SMALLEST
+    if not math.isfinite(number) or not least <= number <= LARGEST:
         raise InvalidInput(name, value, expected)
     return number

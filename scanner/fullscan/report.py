@@ -12,6 +12,7 @@ from scanner.fullscan.classes import BUYS, SELLS, side_of
 
 BEST = 10
 WIDTH = 78
+SIMULATED = "These are simulated data: no real market looks like this."
 NOTHING = "No results. Run scan_market first, or no market passed the filters."
 
 
@@ -19,7 +20,8 @@ def text_report(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """A report on the rows of a scan; `facts` are the attrs of `table_of`."""
     if table.empty:
         return NOTHING
-    lines = [headline(table, facts), "=" * WIDTH, *(f"{name:<22}{value}" for name, value in summary(table).items())]
+    lines = [headline(table, facts), *([SIMULATED] if facts.get("simulated") else []), "=" * WIDTH]
+    lines += [f"{name:<22}{value}" for name, value in summary(table).items()]
     lines += ["", "Best by combined score", "-" * WIDTH, _HEADER]
     lines += [_line(row) for row in table.head(BEST).to_dict("records")]
     lines += ["", "Trade levels", "-" * WIDTH]

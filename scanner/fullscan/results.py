@@ -38,6 +38,10 @@ class ScanResults:
         self._timeframe = "daily"  # of the newest scan
         self._hyper = HyperParameters(rsi_window=self.config.rsi_period)
 
+    def take(self, timeframe: str, table: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> None:
+        """Make these rows, and the candles they came from, the newest results."""
+        self._timeframe, self.scan_results, self.market_data = timeframe, table, frames
+
     # --- questions -------------------------------------------------------------------------------------------------
 
     def get_top_signals(self, signal_types: Iterable[str] | None = None, min_strength: float = 70) -> pd.DataFrame:

@@ -5,17 +5,42 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from scanner.fullscan.progress import Tell, silent
+from scanner.fullscan.results import ScanResults
 from scanner.fullscan.scan import Order
 from scanner.fullscan.settings import TimeframePlan, TradingConfig, get_dynamic_config, plan_for
-from scanner.fullscan.venue import Wish, patience_from, read_venue, table_of
-from scanner.gateway.adopted import opened
+from scanner.fullscan.venue import VenueCandles, Wish, patience_from, read_venue, table_of
+from scanner.gateway.adopted import MarketReader, opened
 from scanner.gateway.specs import ExchangeSpec, real_exchange
 
 DEADLINE_S = 240.0
+MIN_VOLUME_USD = 100_000.0  # per candle; what the API asks for, less than a scanner of one's own
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """What a scan on demand looks at; see `scan_exchange`."""
+
+    full_analysis: bool = True
+    symbols: tuple[str, ...] | None = None
+    top_n: int = 50
+    min_volume_usd: float = MIN_VOLUME_USD
+    market_type: str = "crypto"
+    quote_currency: str = "USDT"
+    config: TradingConfig = field(default_factory=get_dynamic_config)
+    deadline_s: float = DEADLINE_S
+    on_progress: Tell = silent
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(self.quote_currency.upper(), self.market_type, self.symbols, self.full_analysis)
+
+    def order(self, exchange: str, plan: TimeframePlan) -> Order:
+        return Order(exchange, plan, self.config, 0, max(self.min_volume_usd, 0.0), max(self.top_n, 1))
 
 
 def scan_exchange(
@@ -25,7 +50,7 @@ def scan_exchange(
     *,
     symbols: Iterable[str] | None = None,
     top_n: int = 50,
-    min_volume_usd: float = 100_000,
+    min_volume_usd: float = MIN_VOLUME_USD,
     market_type: str = "crypto",
     quote_currency: str = "USDT",
     config: TradingConfig | None = None,
@@ -50,7 +75,7 @@ def scan_exchange(
     Returns
     -------
     DataFrame
-        As `table_of` makes it.
+        As `venue.table_of` makes it.
 
     Raises
     ------
@@ -59,7 +84,7 @@ def scan_exchange(
     ExchangeFailure
         Not one market could be read.
     """
-    return scan_timeframes(
+    tables = scan_timeframes(
         exchange,
         [timeframe],
         full_analysis,
@@ -71,7 +96,8 @@ def scan_exchange(
         config=config,
         deadline_s=deadline_s,
         on_progress=on_progress,
-    )[timeframe]
+    )
+    return tables[timeframe]
 
 
 def scan_timeframes(
@@ -81,7 +107,7 @@ def scan_timeframes(
     *,
     symbols: Iterable[str] | None = None,
     top_n: int = 50,
-    min_volume_usd: float = 100_000,
+    min_volume_usd: float = MIN_VOLUME_USD,
     market_type: str = "crypto",
     quote_currency: str = "USDT",
     config: TradingConfig | None = None,
@@ -89,23 +115,49 @@ def scan_timeframes(
     on_progress: Tell = silent,
 ) -> dict[str, pd.DataFrame]:
     """`scan_exchange` on several timeframes with one client: a table by timeframe as given."""
-    config = config or get_dynamic_config()
+    options = ScanOptions(
+        full_analysis,
+        None if symbols is None else tuple(symbols),
+        top_n,
+        min_volume_usd,
+        market_type,
+        quote_currency,
+        config or get_dynamic_config(),
+        deadline_s,
+        on_progress,
+    )
+    return {timeframe: table for timeframe, (table, _) in _scanned(exchange, timeframes, options).items()}
+
+
+def scan_with_candles(exchange: ExchangeSpec | str, timeframe: str, options: ScanOptions) -> ScanResults:
+    """`scan_exchange`, with the candles that reports and plots draw."""
+    results = ScanResults(options.config, options.market_type)
+    table, candles = _scanned(exchange, [timeframe], options)[timeframe]
+    results.take(timeframe, table, candles.frames)
+    return results
+
+
+def _scanned(
+    exchange: ExchangeSpec | str, timeframes: Sequence[str], options: ScanOptions
+) -> dict[str, tuple[pd.DataFrame, VenueCandles]]:
     spec = real_exchange(exchange) if isinstance(exchange, str) else exchange
-    plans = {timeframe: plan_for(timeframe, config, market_type) for timeframe in timeframes}
-    wish = Wish(quote_currency.upper(), market_type, None if symbols is None else tuple(symbols), full_analysis)
+    plans = {timeframe: plan_for(timeframe, options.config, options.market_type) for timeframe in timeframes}
+    ends = time.monotonic() + options.deadline_s
 
-    def order(plan: TimeframePlan) -> Order:
-        return Order(spec.id, plan, config, 0, max(min_volume_usd, 0.0), max(top_n, 1))
-
-    async def scan_all() -> dict[str, pd.DataFrame]:
-        began, tables = time.monotonic(), {}
-        async with opened(spec, patience_from(config)) as reader:
+    async def scan_all() -> dict[str, tuple[pd.DataFrame, VenueCandles]]:
+        found = {}
+        async with opened(spec, patience_from(options.config)) as reader:
             for position, (timeframe, plan) in enumerate(plans.items()):
-                left_s = began + deadline_s - time.monotonic()
-                mine_s = left_s / (len(plans) - position)
-                until = time.monotonic() + mine_s
-                candles = await read_venue(reader, plan, wish, mine_s, on_progress=on_progress)
-                tables[timeframe] = table_of(candles, order(plan), until)
-        return tables
+                share_s = max(ends - time.monotonic(), 0.0) / (len(plans) - position)
+                found[timeframe] = await _scan_one(reader, plan, options, share_s)
+        return found
 
     return asyncio.run(scan_all())
+
+
+async def _scan_one(
+    reader: MarketReader, plan: TimeframePlan, options: ScanOptions, deadline_s: float
+) -> tuple[pd.DataFrame, VenueCandles]:
+    until = time.monotonic() + deadline_s
+    candles = await read_venue(reader, plan, options.wish, deadline_s, on_progress=options.on_progress)
+    return table_of(candles, options.order(reader.id, plan), until), candles
