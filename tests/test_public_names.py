@@ -73,12 +73,6 @@ def test_every_name_can_be_had_from_the_package_too(name: str) -> None:
     assert name in dir(scanner)
 
 
-@pytest.mark.parametrize("name", ["MomentumScanner", "TradingConfig", "TechnicalIndicators", "get_dynamic_config"])
-def test_names_of_the_full_scan_say_when_they_come(name: str) -> None:
-    with pytest.raises(ImportError, match=f"scanner.{name} comes with the full scan"):
-        exec(f"from scanner import {name}")
-
-
 def test_a_name_that_is_none_is_an_attribute_error() -> None:
     import scanner
 
