@@ -4,19 +4,41 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clean
+# npm, where there is one and its Node can run server/
+NPM := $(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a * 100 + +b < 2011))' 2>/dev/null && command -v npm)
+
+.PHONY: run test test-python test-proxy check check-python check-proxy bench clean
 
 run: $(VENV)/.installed
 	@echo "Scanning the embedded simulated exchange; Ctrl-C ends it."
 	@SCANNER_SIMULATED=1 SCANNER_AUTOSTART=1 exec $(BIN)/python scanner_api.py
 
-test: $(VENV)/.installed-dev
+test: test-python test-proxy
+check: check-python check-proxy
+
+test-python: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.installed-dev
+check-python: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+ifdef NPM
+test-proxy: node_modules/.installed $(VENV)/.installed-dev
+	@PYTHON="$(CURDIR)/$(BIN)/python" $(NPM) test --silent
+
+check-proxy: node_modules/.installed
+	$(NPM) run check --silent
+
+node_modules/.installed: package-lock.json package.json server/package.json
+	@echo "Installing what package-lock.json names"
+	@$(NPM) ci --loglevel=error
+	@touch $@
+else
+test-proxy check-proxy:
+	@echo "Left out: $@ needs npm and Node 20.11 or newer."
+endif
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.bench_core
@@ -37,4 +59,4 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/pyth
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules server/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ twice. Threads serve requests beside it. Requests are not counted: recycling a w
 """
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -49,16 +50,17 @@ def _unfit(cfg: Any) -> str:
     settings = Settings.from_env(os.environ)
     for address in cfg.address:
         if isinstance(address, tuple):
-            refuse_strangers(address[0], settings.allow_anonymous, "bind")
+            refuse_strangers(address[0], settings, "bind")
     return ""
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin scanning where SCANNER_AUTOSTART says so."""
+    """Begin scanning where SCANNER_AUTOSTART says so; answer whoever waits for a scan when the worker is to end."""
     import scanner_api
     from scanner.api.server import address_of, begin
     from scanner.errors import ScannerError
 
+    _answer_who_waits(scanner_api.service)
     names = [listener.getsockname() for listener in worker.sockets]
     address = next((address_of(name) for name in names if isinstance(name, tuple)), f"http://{bind}")
     try:
@@ -68,8 +70,20 @@ def post_worker_init(worker: Any) -> None:
         sys.exit(BOOT_FAILED)
 
 
+def _answer_who_waits(service: Any) -> None:
+    """Have requests that wait for a scan answered as soon as the worker is to end."""
+    end = signal.getsignal(signal.SIGTERM)
+
+    def ending(number: int, frame: Any) -> None:
+        service.base.end()
+        if callable(end):
+            end(number, frame)
+
+    signal.signal(signal.SIGTERM, ending)
+
+
 def worker_exit(server: Any, worker: Any) -> None:
-    """End the scan with its worker."""
+    """End all scans with their worker."""
     import scanner_api
 
-    scanner_api.service.stop()
+    scanner_api.service.close()

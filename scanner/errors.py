@@ -6,9 +6,10 @@
     |-- InvalidInput            a value from outside is wrong          -> 400
     |-- NothingStored           no data were ever kept for a market    -> 404
     |-- FolderInUse             another process owns the data folder   -> 409
+    |-- Busy                    too much was asked for at once         -> 429
     |-- NotRunning              nothing has been scanned yet           -> 503
     |-- StoreFailure            a file cannot be written or read
-    `-- ExchangeFailure         an exchange could not answer
+    `-- ExchangeFailure         an exchange could not answer           -> 502, where somebody waits for it
         |-- Unreachable         no connection, time-out, 5xx           another try may help
         |-- RateLimited         429; knows when to come back           another try helps later
         |   `-- Banned          418; the same, for longer
@@ -50,6 +51,10 @@ class NothingStored(ScannerError):
 
 class FolderInUse(ScannerError):
     """Another living process owns the data folder."""
+
+
+class Busy(ScannerError):
+    """Too much was asked for at once; the same request works later."""
 
 
 class NotRunning(ScannerError):

@@ -19,8 +19,10 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 NEVER_EMPTY = ("host", "data_dir")
 
 
-def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+def _setting(
+    default: Any, meaning: str, low: float | None = None, high: float | None = None, *, secret: bool = False
+) -> Any:
+    return field(default=default, repr=not secret, metadata={"meaning": meaning, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Settings:
         "http://127.0.0.1:5000,http://127.0.0.1:5173,http://127.0.0.1:5001",
         "web origins that may call the API from a browser, comma separated",
     )
+    api_key: str = _setting("", "what callers must show as bearer token to start, stop or change anything", secret=True)
     allow_anonymous: bool = _setting(False, "listen beyond this machine although anybody may then start and stop scans")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
@@ -96,6 +99,8 @@ def _parsed(spec: dataclasses.Field[Any], text: str, called: str) -> object:
         raise InvalidInput(called, text, f"is not one of {', '.join(LEVELS)}")
     if spec.name in NEVER_EMPTY and not text.strip():
         raise InvalidInput(called, text, "is empty")
+    if spec.name == "api_key":
+        return _key(text, called)
     if spec.type == "str":
         return text
     return _number(text, called, spec.type == "int", spec.metadata["low"], spec.metadata["high"])
@@ -109,3 +114,11 @@ def _number(text: str, called: str, whole: bool, low: float, high: float) -> flo
     if not low <= number <= high:
         raise InvalidInput(called, text, f"is not a {'whole ' if whole else ''}number from {low} to {high}")
     return number
+
+
+def _key(text: str, called: str) -> str:
+    """An API key as it can stand in a header. The message of a refusal does not hold it."""
+    key = text.strip()
+    if not all("!" <= sign <= "~" for sign in key):
+        raise InvalidInput(called, "(hidden)", "is not printable ASCII without blanks")
+    return key

@@ -1,7 +1,7 @@
 """Timeframes: names such as ``5m``, their length, and the candle a moment falls into.
 
-Every timeframe here starts at a multiple of its own length since the epoch, in UTC. Weeks and months do not, so
-they are not offered.
+Every timeframe here starts at a multiple of its own length since the epoch, in UTC. Weeks begin on Mondays instead, so
+panels do not offer them; where they are read at all, `grid_of` says where they may open.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from scanner.errors import InvalidInput
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 4 * DAY_MS  # the first Monday since the epoch, which was a Thursday
 
 LENGTH_MS: dict[str, int] = {
     "1m": MINUTE_MS,
@@ -45,3 +47,16 @@ def length_ms(timeframe: str, field: str = "timeframe") -> int:
 def open_time_of(moment_ms: int, timeframe_ms: int) -> int:
     """Open time of the candle that contains `moment_ms`."""
     return moment_ms - moment_ms % timeframe_ms
+
+
+def grid_of(timeframe: str) -> tuple[int, int]:
+    """Length of one candle, and the grid its open time lies on, in ms; weeks (``1w``) are known here too.
+
+    Raises
+    ------
+    InvalidInput
+        The name is not a known timeframe.
+    """
+    if timeframe == "1w":
+        return WEEK_MS, DAY_MS
+    return length_ms(timeframe), length_ms(timeframe)

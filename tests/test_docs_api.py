@@ -32,6 +32,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A server that has scanned the default symbols for a moment, at 60 times real speed."""
     with serving(Settings(simulated=True, speed=60, data_dir=str(tmp_path_factory.mktemp("data")))) as client:
         client.post("/api/scanner/continuous/start")
+        assert client.post("/api/scanner/scan", {"sync": True}).status == 200
         wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 36, 30)
         wait_for(lambda: client.get("/api/scanner/continuous/market-state").body["market_state"])
         wait_for(lambda: client.get("/api/scanner/training-data/BTC/USDT").status == 200)
@@ -78,7 +79,7 @@ def test_no_page_names_a_path_that_does_not_exist() -> None:
 def test_every_kind_of_refusal_is_in_the_table() -> None:
     told = {(int(row[0]), row[1].strip("`")) for row in rows(section("API.md", "Errors")) if row[0].isdigit()}
     assert {(status, title) for _, status, title in STATUS_OF} <= told
-    assert {status for status, _ in told} == {status for _, status, _ in STATUS_OF} | {404, 405, 413}
+    assert {status for status, _ in told} == {status for _, status, _ in STATUS_OF} | {401, 404, 405, 413}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,13 @@ def test_body_keys_are_told(unstarted: Client) -> None:
     assert keys(text) == refusal.partition("known are ")[2].split(", ")
 
 
-NAMED = {"exchanges": "<id>", "streams": "<name>", "skipped": "<market>", "timeframe_details": "<style>"}
+NAMED = {
+    "exchanges": "<id>",
+    "streams": "<name>",
+    "skipped": "<market>",
+    "timeframe_details": "<style>",
+    "exchange_details": "<id>",
+}
 
 
 def paths(value: Any, at: str = "") -> set[str]:
@@ -141,6 +148,8 @@ def assert_told(route: str, answer: set[str]) -> None:
     ("route", "asked"),
     [
         ("/health", ["/health"]),
+        ("/api/scanner/signals", ["/api/scanner/signals"]),
+        ("/api/scanner/status", ["/api/scanner/status"]),
         ("/api/scanner/continuous/status", ["/api/scanner/continuous/status"]),
         ("/api/scanner/continuous/signals", ["/api/scanner/continuous/signals?limit=1"]),
         ("/api/scanner/continuous/market-state", ["/api/scanner/continuous/market-state"]),
@@ -153,8 +162,8 @@ def assert_told(route: str, answer: set[str]) -> None:
 )
 def test_what_a_get_answers_is_told(route: str, asked: list[str], scanned: Client, unstarted: Client) -> None:
     answer = set().union(*(paths(scanned.get(path).body) for path in asked))
-    if route.endswith("status"):
-        answer |= paths(unstarted.get(route).body)
+    if route.endswith("status") or route == "/api/scanner/signals":
+        answer |= paths(unstarted.get(route).body) - {"signals"}  # there it is empty
     assert_told(f"GET {route}", answer)
 
 
@@ -196,15 +205,26 @@ def test_curl_lines_that_read_answer_as_told(command: Command, scanned: Client) 
     assert scanned.get(command.path).status == command.status
 
 
-def test_curl_lines_that_start_and_stop_answer_as_told(unstarted: Client) -> None:
+def test_curl_lines_that_change_something_answer_as_told(unstarted: Client) -> None:
     posts = [command for command in commands() if command.method == "POST"]
-    assert {command.path.rpartition("/")[2] for command in posts} == {"start", "stop"}
-    for command in posts:
-        answer = unstarted.send("POST", command.path, command.body)
-        assert answer.status == command.status, command
-        if answer.status == 200:
-            assert_told(f"POST {command.path}", paths(answer.body))
-        unstarted.post("/api/scanner/continuous/stop")
+    assert {f"POST {command.path}" for command in posts} == {route for route in routes() if route.startswith("POST")}
+    for path in dict.fromkeys(command.path for command in posts):
+        told: set[str] = set()
+        for command in (command for command in posts if command.path == path):
+            answer = unstarted.send("POST", command.path, command.body)
+            assert answer.status == command.status, command
+            told |= paths(answer.body) if answer.status < 300 else set()
+            unstarted.post("/api/scanner/continuous/stop")
+        assert_told(f"POST {path}", told)
+
+
+def test_every_key_of_a_scan_on_demand_is_told(unstarted: Client) -> None:
+    bodies: list[dict[str, Any]] = [{"sync": True, "minStrength": 0}, {"sync": True, "exchange": ["simulated"]}]
+    answers = [unstarted.post("/api/scanner/scan", body).body for body in bodies]
+    told = set(keys(section("API.md", "A scan that is waited for")))
+    found = set().union(*({path for path in paths(answer) if not path.startswith("signals[")} for answer in answers))
+    assert told == found - {""} | {"signals"}
+    assert set(keys(section("API.md", "Signal of a scan on demand"))) == paths(answers[0]["signals"][0])
 
 
 def test_every_reading_route_has_a_curl_line() -> None:

@@ -1,4 +1,4 @@
-"""Who may import whom. Arrows point inwards: core <- store, gateway, simulated <- runtime <- api, terminal."""
+"""Who may import whom. Arrows point inwards: core <- store, gateway, simulated <- fullscan <- runtime <- api."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ ROOMS = {
     "gateway": {"core", "gateway"},
     "store": {"core", "store"},
     "simulated": {"core", "simulated"},
-    "runtime": {"core", "gateway", "store", "simulated", "runtime"},
-    "api": {"core", "gateway", "store", "simulated", "runtime", "api"},
-    "terminal": {"core", "gateway", "store", "simulated", "runtime", "terminal"},
+    "fullscan": {"core", "gateway", "fullscan"},
+    "runtime": {"core", "gateway", "store", "simulated", "fullscan", "runtime"},
+    "api": {"core", "gateway", "store", "simulated", "fullscan", "runtime", "api"},
+    "terminal": {"core", "gateway", "store", "simulated", "fullscan", "runtime", "terminal"},
 }
 # the core's world: no clock, no log, no file, no lock, no hidden randomness
 CORE_MAY_USE = {"config", "errors", "records", "timeframes", "markets"}
@@ -32,6 +33,9 @@ CORE_MAY_NOT_USE = {
 # library: the only room, and the files at the top, that import it
 OWNERS = {
     "ccxt": ("gateway", set()),
+    "ta": ("fullscan", set()),
+    "plotly": ("fullscan", set()),
+    "matplotlib": ("fullscan", set()),
     "apscheduler": ("runtime", set()),
     "flask": ("api", {"scanner_api.py"}),
     "flask_cors": ("api", {"scanner_api.py"}),

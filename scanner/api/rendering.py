@@ -11,7 +11,16 @@ from flask import Flask, Response, jsonify
 from flask.json.provider import JSONProvider
 from werkzeug.exceptions import HTTPException
 
-from scanner.errors import FolderInUse, InvalidInput, NothingStored, NotRunning, ScannerError, UnknownExchange
+from scanner.errors import (
+    Busy,
+    ExchangeFailure,
+    FolderInUse,
+    InvalidInput,
+    NothingStored,
+    NotRunning,
+    ScannerError,
+    UnknownExchange,
+)
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +30,8 @@ STATUS_OF: tuple[tuple[type[ScannerError], int, str], ...] = (
     (UnknownExchange, 400, "Unknown exchange"),
     (NothingStored, 404, "Nothing stored"),
     (FolderInUse, 409, "Data folder in use"),
+    (Busy, 429, "Busy"),
+    (ExchangeFailure, 502, "Exchange failure"),
     (NotRunning, 503, NOT_RUNNING),
     (ScannerError, 500, "Scanner error"),
 )
@@ -50,7 +61,7 @@ def register_errors(app: Flask) -> None:
     @app.errorhandler(ScannerError)
     def ours(error: ScannerError) -> tuple[Response, int]:
         status, title = next((status, title) for kind, status, title in STATUS_OF if isinstance(error, kind))
-        if status >= 500 and status != 503:
+        if status == 500:
             log.error("request failed: %s", error, exc_info=error)
         return jsonify(error_body(title, str(error))), status
 

@@ -49,9 +49,9 @@ def with_options(arguments: Sequence[str], settings: Settings) -> Settings:
     return settings.changed(vars(build.parse_args(arguments)), option)
 
 
-def refuse_strangers(host: str, allow_anonymous: bool, called: str = variable("host")) -> None:
-    """Refuse to listen beyond loopback unless the operator says so. Raises InvalidInput."""
-    if allow_anonymous or host == "localhost":
+def refuse_strangers(host: str, settings: Settings, called: str = variable("host")) -> None:
+    """Refuse to listen beyond loopback without a key, unless the operator says so. Raises InvalidInput."""
+    if settings.api_key or settings.allow_anonymous or host == "localhost":
         return
     try:
         inside = ipaddress.ip_address(host).is_loopback
@@ -61,8 +61,9 @@ def refuse_strangers(host: str, allow_anonymous: bool, called: str = variable("h
         raise InvalidInput(
             called,
             host,
-            "is reachable from other machines, and this API asks nobody who they are; "
-            f"listen on 127.0.0.1, or set {variable('allow_anonymous')}=1 if that is what you want",
+            "is reachable from other machines, and anybody there could start and stop scans; "
+            f"set {variable('api_key')} to a secret that callers must know, or listen on 127.0.0.1, "
+            f"or set {variable('allow_anonymous')}=1 if that is what you want",
         )
 
 
@@ -86,7 +87,7 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
         server.shutdown()
         server.server_close()
         thread.join()
-        service.stop()
+        service.close()
         log.info("ended")
     return 0
 
@@ -94,7 +95,7 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
 def listening(app: Flask, settings: Settings) -> BaseWSGIServer:
     """The server on the address of the settings, not yet serving. Raises InvalidInput."""
     host, port = settings.host, settings.port
-    refuse_strangers(host, settings.allow_anonymous)
+    refuse_strangers(host, settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.create_server((host, port), family=family, backlog=BACKLOG) as opened:

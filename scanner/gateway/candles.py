@@ -10,7 +10,7 @@ from scanner.gateway.answers import CandleAnswer, CandleRequest
 from scanner.gateway.listing import Listing
 from scanner.gateway.rows import next_page, sound_columns
 from scanner.gateway.volumes import base_volume
-from scanner.timeframes import length_ms
+from scanner.timeframes import grid_of
 
 Ask = Callable[..., Awaitable[Any]]  # (weight, method, *arguments)
 
@@ -33,8 +33,9 @@ class CandleReader:
         ExchangeFailure, OverBudget
             A page is not to be had; those before it are given up.
         """
-        began_ms, frame_ms = self.clock.now_ms(), length_ms(request.timeframe)
-        table = sound_columns(await self._rows(request, listing, frame_ms, began_ms), frame_ms)
+        began_ms = self.clock.now_ms()
+        frame_ms, grid_ms = grid_of(request.timeframe)
+        table = sound_columns(await self._rows(request, listing, frame_ms, began_ms), grid_ms)
         volume = base_volume(table.volume, table.close, listing.contract)
         prices = (table.open, table.high, table.low, table.close)
         return CandleAnswer(request, table.open_time, *prices, volume, began_ms, table.dropped)

@@ -244,13 +244,18 @@ class Book:
         skip : dict of bool[M]
             Per timeframe, markets that got a final signal in this very cycle: that one is the news.
         """
-        recent = now_ms - self.as_of_ms <= 3 * length_ms(self.base)
         batches = []
         for timeframe in self.timeframes:
-            rows = np.flatnonzero(self._ready(timeframe) & recent & ~skip.get(timeframe, np.zeros_like(recent)))
+            usable = self._usable(timeframe, now_ms)
+            rows = np.flatnonzero(usable & ~skip.get(timeframe, np.zeros_like(usable)))
             if len(rows):
                 batches.append(self._live_batch(timeframe, rows, now_ms, price, price_ms, context))
         return batches
+
+    def _usable(self, timeframe: str, now_ms: int) -> Bool:
+        """Which markets have a history on this timeframe and recent data."""
+        recent: Bool = now_ms - self.as_of_ms <= 3 * length_ms(self.base)
+        return self._ready(timeframe) & recent
 
     def _live_batch(
         self, timeframe: str, rows: Int, now_ms: int, price: Float, price_ms: Int, context: Context
@@ -259,23 +264,27 @@ class Book:
         open_ms = open_time_of(now_ms, panel.timeframe_ms)
         with self._lock:
             panel.advance_to(open_ms)
-        closed = panel.window(rows, open_ms - panel.timeframe_ms, WINDOW - 1)
-        observed = panel.window(rows, open_ms, 1).rows((slice(None), 0))
-        newer = np.where((price_ms >= np.maximum(self.as_of_ms, open_ms))[rows], price[rows], np.nan)
-        elapsed = np.clip((self.as_of_ms[rows] - open_ms) / panel.timeframe_ms, 0.0, 1.0)
-        now_forming = forming(closed, observed, newer, elapsed)
-        window = Candles(
-            *(
-                np.concatenate([old, new[:, None]], axis=1)
-                for old, new in zip(closed.columns(), now_forming.columns(), strict=True)
-            )
-        )
+        window = self._window_now(panel, rows, open_ms, WINDOW, price, price_ms)
         analysis = analyse(window, self.config)
         history = panel.span("score", rows, open_ms - panel.timeframe_ms, HISTORY)
         progress = np.full(len(rows), (now_ms - open_ms) / panel.timeframe_ms)
         newest_ms = np.maximum(self.as_of_ms, price_ms)
         return self._batch(
             timeframe, False, open_ms, rows, progress, analysis, history, now_ms, context, newest_ms=newest_ms
+        )
+
+    def _window_now(self, panel: Panel, rows: Int, open_ms: int, length: int, price: Float, price_ms: Int) -> Candles:
+        """The newest `length` candles of some rows, the last one as it forms at `open_ms`; see `live`."""
+        closed = panel.window(rows, open_ms - panel.timeframe_ms, length - 1)
+        observed = panel.window(rows, open_ms, 1).rows((slice(None), 0))
+        newer = np.where((price_ms >= np.maximum(self.as_of_ms, open_ms))[rows], price[rows], np.nan)
+        elapsed = np.clip((self.as_of_ms[rows] - open_ms) / panel.timeframe_ms, 0.0, 1.0)
+        now_forming = forming(closed, observed, newer, elapsed)
+        return Candles(
+            *(
+                np.concatenate([old, new[:, None]], axis=1)
+                for old, new in zip(closed.columns(), now_forming.columns(), strict=True)
+            )
         )
 
     def _batch(
@@ -336,6 +345,30 @@ class Book:
         """Closes of the base timeframe's closed candles: float64[M, T], NaN where unknown."""
         with self._lock:
             return self.panels[self.base].close[:, :-1].copy()
+
+    def newest(
+        self, timeframe: str, rows: Int | None, length: int, now_ms: int, price: Float, price_ms: Int
+    ) -> tuple[Int, Candles]:
+        """The newest `length` candles of some or all markets, the last one with the newest price and whole volume.
+
+        Parameters
+        ----------
+        price, price_ms : float64[M], int64[M]
+            Newest tick of each market and its time.
+
+        Returns
+        -------
+        int64[length], Candles of float64[rows, length]
+            Open times, and copies; all NaN for a market without a history or without recent data.
+        """
+        panel, rows = self.panels[timeframe], np.arange(len(self.markets)) if rows is None else rows
+        with self._lock:
+            open_ms = panel.end_ms
+            window = self._window_now(panel, rows, open_ms, length, price, price_ms)
+            unusable = ~self._usable(timeframe, now_ms)[rows]
+        for column in window.columns():
+            column[unusable] = np.nan
+        return open_ms - panel.timeframe_ms * np.arange(length - 1, -1, -1, dtype=np.int64), window
 
     def candles_of(self, market: Market, timeframe: str) -> tuple[Int, Candles]:
         """The newest candles of one market, at most `max_candles_per_timeframe`, the forming one included."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,15 +14,16 @@ import numpy as np
 from scanner.clock import Clock
 from scanner.config import StreamConfig
 from scanner.core.breadth import market_breadth
-from scanner.core.candles import Bool
+from scanner.core.candles import Bool, Candles, Int
 from scanner.core.volatility import volatility_regime
+from scanner.fullscan.panel import HeldCandles
 from scanner.gateway.answers import CandleSweep
 from scanner.gateway.gateway import Gateway
 from scanner.records import iso
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book
 from scanner.runtime.recorder import Recorder
-from scanner.runtime.state import Key, Snapshot, State, newest_places
+from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
 from scanner.timeframes import HOUR_MS, length_ms
 
@@ -225,15 +226,28 @@ def active_signals(snapshot: Snapshot) -> int:
 
 
 class FullScan(Protocol):
-    """The seam of the 90 s stream: ranks what is already held; asks for nothing."""
+    """What the 90 s stream does: rank what is held, asking for nothing; JSON-ready rows, best first."""
 
-    def __call__(self, snapshot: Snapshot) -> list[dict[str, Any]]: ...
+    def __call__(self, held: Iterable[HeldCandles], now_ms: int, deadline_s: float) -> list[dict[str, Any]]: ...
 
 
-def rank_panel(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Every newest signal, best score first."""
-    places = sorted(newest_places(snapshot), key=lambda place: -float(place[0].score[place[1]]))
-    return [batch.record(i) for batch, i in places]
+class HeldByBook:
+    """One book's candles on the timeframe of the full scan; see `fullscan.panel.HeldCandles`."""
+
+    def __init__(self, book: Book, timeframe: str, ticks: TickTable, now_ms: int) -> None:
+        self.exchange, self.timeframe, self.markets = book.exchange, timeframe, book.markets
+        self._book, self._now_ms = book, now_ms
+        self._price, self._price_ms = ticks.newest(book.markets)
+
+    def window(self, rows: Int | None, length: int) -> tuple[Int, Candles]:
+        return self._book.newest(self.timeframe, rows, length, self._now_ms, self._price, self._price_ms)
+
+
+def full_scan_timeframe(timeframes: Iterable[str]) -> str:
+    """The timeframe a full scan looks at: the longest up to an hour, else the shortest there is."""
+    lengths = {timeframe: length_ms(timeframe) for timeframe in timeframes}
+    short = [timeframe for timeframe, length in lengths.items() if length <= HOUR_MS]
+    return max(short, key=lengths.__getitem__) if short else min(lengths, key=lengths.__getitem__)
 
 
 class FullScanCycle:
@@ -241,14 +255,25 @@ class FullScanCycle:
 
     TOP = 10
 
-    def __init__(self, state: State, clock: Clock, scan: FullScan = rank_panel) -> None:
-        self._state, self._clock, self._scan = state, clock, scan
+    def __init__(self, books: Books, state: State, clock: Clock, scan: FullScan, deadline_s: float) -> None:
+        self._books, self._state, self._clock, self._scan = books, state, clock, scan
+        self._deadline_s = deadline_s
 
     def __call__(self) -> None:
-        rows = self._scan(self._state.current())
+        now_ms = self._clock.now_ms()
+        rows = self._scan(self._held(now_ms), now_ms, self._deadline_s)
         result = {
-            "timestamp": iso(self._clock.now_ms()),
+            "timestamp": iso(now_ms),
             "total_signals": len(rows),
             "top_opportunities": rows[: self.TOP],
         }
         self._state.publish(full_scan=MappingProxyType(result))
+
+    def _held(self, now_ms: int) -> list[HeldByBook]:
+        ticks = self._state.current().ticks
+        return [
+            HeldByBook(
+                book, full_scan_timeframe(book.timeframes), ticks.get(name, TickTable.empty(book.markets)), now_ms
+            )
+            for name, book in self._books.by_exchange.items()
+        ]

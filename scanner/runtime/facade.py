@@ -97,7 +97,7 @@ class ContinuousMultiTimeframeScanner:
 
     @property
     def scanner(self) -> Any:
-        """The full scan of stream 4; what it found is `last_full_scan`."""
+        """The full scan of stream 4, with results and reports as a `MomentumScanner` has them."""
         return self.service.full_scan
 
     @property

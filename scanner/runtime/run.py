@@ -28,6 +28,8 @@ from scanner.store.store import TrainingStore
 log = logging.getLogger(__name__)
 
 STOP_S = 4.5  # everything of a run has ended within this
+FULL_SCAN_SHARE = 0.25  # of its interval: signals and prices need the processor too
+FULL_SCAN_S = 2.0  # and never longer: a stop waits for it
 
 
 class Run:
@@ -69,7 +71,9 @@ class Run:
             "prices": PriceCycle(self.gateway, self.state, config, _deadline_s(cadence["prices"])),
             "signals": self._signals,
             "market_state": market_state,
-            "full_scan": FullScanCycle(self.state, clock, full_scan),
+            "full_scan": FullScanCycle(
+                self.books, self.state, clock, full_scan, _full_scan_deadline_s(cadence["full_scan"])
+            ),
         }
         self._last_states: dict[str, ExchangeState] | None = None  # as they were when the run ended
         self.streams = Streams({name: (cadence[name], job) for name, job in jobs.items()})
@@ -127,6 +131,11 @@ def _exchange_status(state: ExchangeState) -> dict[str, Any]:
         "markets": state.markets,
         "last_data": datetime.fromtimestamp(state.last_data_ms / 1000, UTC).isoformat() if state.last_data_ms else None,
     }
+
+
+def _full_scan_deadline_s(cadence_s: float) -> float:
+    """How long a full scan may compute."""
+    return min(max(cadence_s, SHORTEST_S) * FULL_SCAN_SHARE, FULL_SCAN_S)
 
 
 def _deadline_s(cadence_s: float) -> float:

@@ -18,11 +18,17 @@ from scanner.clock import WallClock
 from scanner.config import StreamConfig
 from scanner.core.confluence import confluence
 from scanner.errors import NotRunning
+from scanner.fullscan.panel import PanelScanner
+from scanner.fullscan.settings import interval_of
+from scanner.fullscan.standalone import scan_timeframes
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
 from scanner.records import MarketTick, utc
+from scanner.runtime.base.connecting import try_exchange
+from scanner.runtime.base.orders import Orders
+from scanner.runtime.base.scans import BaseScans, Scan
 from scanner.runtime.batches import Record
-from scanner.runtime.cycles import FullScan, rank_panel
+from scanner.runtime.cycles import FullScan
 from scanner.runtime.query import SignalQuery, newest_by_style, select_records
 from scanner.runtime.run import Run
 from scanner.runtime.state import newest_places
@@ -44,26 +50,41 @@ class ScannerService:
     ----------
     settings : Settings
         Where files go and what is scanned when a start names nothing.
-    full_scan : FullScan
-        What the 90 s stream does.
+    full_scan : FullScan, optional
+        What the 90 s stream does; by default a `PanelScanner` of its own.
     venues : callable
         Makes the venue of a run from exchange ids, settings and a recording.
+    base_scan : Scan
+        Scans one whole exchange on demand.
+
+    Attributes
+    ----------
+    base : BaseScans
+        Scans on demand; they neither need a run nor touch it.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
-        full_scan: FullScan = rank_panel,
+        full_scan: FullScan | None = None,
         venues: Callable[[Sequence[str], Settings, Recording | None], Venue] = open_venue,
+        base_scan: Scan = scan_timeframes,
     ) -> None:
         self.settings = settings or Settings()
-        self.full_scan = full_scan
+        self.full_scan: FullScan = full_scan or PanelScanner()
         self._open_venue = venues
         self._lock = threading.Lock()  # held while a run starts or stops, never while one scans
         self._run: Run | None = None
         self._running = False
         self._recording: Recording | None = None
         self._reader = TrainingStore(self.settings.data_dir)  # reads only; each run opens the folder for writing
+        self.base = BaseScans(
+            Orders(self.settings, interval_of, self.recording),
+            base_scan,
+            try_exchange,
+            open_venue=lambda exchanges: self._open_venue(exchanges, self.settings, self.recording()),
+            running=lambda: self._run.venue if self._run is not None and self._running else None,
+        )
 
     # --- start and stop --------------------------------------------------------------------------------------------
 
@@ -129,6 +150,12 @@ class ScannerService:
             self._running = False
         log.info("stopped after %.2f s", time.monotonic() - began)
         return True
+
+    def close(self) -> None:
+        """Stop for good: the continuous scan, and scans on demand, within 8 s."""
+        self.base.end()
+        self.stop()
+        self.base.close()
 
     def recording(self) -> Recording | None:
         """The recording that a replay scans, loaded once."""

@@ -7,6 +7,7 @@ the run; they and the run share one market clock, which may be fast.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from scanner.clock import Clock, ScaledClock, WallClock
 from scanner.errors import InvalidInput
 from scanner.gateway.specs import ExchangeSpec, real_exchange
-from scanner.order import EMBEDDED, FUTURES_REPLAY, FUTURES_SIMULATED, SPOT_REPLAY, SPOT_SIMULATED
+from scanner.order import EMBEDDED, FUTURES_REPLAY, FUTURES_SIMULATED, REPLAYS, SPOT_REPLAY, SPOT_SIMULATED
 from scanner.settings import Settings
 from scanner.simulated import Limits, Recording, SimulatedExchange, binance_urls, generated, kucoinfutures_urls
 from scanner.timeframes import length_ms
@@ -28,17 +29,36 @@ WARM_UP = 600  # candles of history a replay starts with, when the recording has
 
 @dataclass
 class Venue:
-    """Exchanges, clock and, for embedded exchanges, the servers behind them."""
+    """Exchanges, clock and, for embedded exchanges, the servers behind them, which stop with their last user."""
 
     specs: tuple[ExchangeSpec, ...]
     clock: Clock
     servers: list[SimulatedExchange] = field(default_factory=list)
     end_ms: int | None = None  # where a recording ends
     notes: list[str] = field(default_factory=list)
+    _users: int = 1
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
-        for server in self.servers:
-            server.stop()
+        """Give it up; the last user stops the servers."""
+        with self._lock:
+            self._users -= 1
+            last = self._users == 0
+        if last:
+            for server in self.servers:
+                server.stop()
+
+    def share(self, exchanges: Sequence[str]) -> tuple[ExchangeSpec, ...] | None:
+        """Embedded exchanges on the servers that are up here; one more user, who closes too.
+
+        None when this venue has no server for them, or none any more.
+        """
+        replays = self.end_ms is not None
+        with self._lock:
+            if not self.servers or not self._users or any((e in REPLAYS) != replays for e in exchanges):
+                return None
+            self._users += 1
+        return _embedded_specs(exchanges, self.servers[0].url, self.clock.speed)
 
     @property
     def simulated(self) -> dict[str, bool]:

@@ -58,8 +58,8 @@ def strict_json(raw: bytes) -> Any:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Client]:
-    service = ScannerService(settings)
+def serving(settings: Settings, **options: Any) -> Iterator[Client]:
+    service = ScannerService(settings, **options)
     server = make_server("127.0.0.1", 0, create_app(service), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -69,7 +69,7 @@ def serving(settings: Settings) -> Iterator[Client]:
         server.shutdown()
         server.server_close()
         thread.join()
-        service.stop()
+        service.close()
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_two_scanners_of_one_process_do_not_share_a_folder(opened: Opener) -> No
 
 
 def test_the_full_scan_is_a_seam(opened: Opener) -> None:
-    service = opened(full_scan=lambda snapshot: [{"symbol": "X/Y"}] * 12)
+    service = opened(full_scan=lambda held, now_ms, deadline_s: [{"symbol": "X/Y"}] * 12)
     service.start(service.order(["BTC/USDT"]))
     result = wait_for(service.full_scan_results)
     assert result["total_signals"] == 12

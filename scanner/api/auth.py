@@ -1,0 +1,42 @@
+"""Who may change something: callers that know the key, when one is set. Reading stays open."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Flask, Response, jsonify, request
+
+from scanner.api.rendering import error_body
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})  # OPTIONS: a browser's preflight carries no key
+SCHEME = "bearer"
+
+
+def require_key(app: Flask, key: str) -> None:
+    """Refuse every request that may change something and does not carry ``Authorization: Bearer <key>``."""
+
+    @app.before_request
+    def refuse() -> Response | None:
+        given = request.headers.get("Authorization", "")
+        if request.method in READING or is_authorized(given, key):
+            return None
+        return refusal(given)
+
+
+def is_authorized(header: str, key: str) -> bool:
+    """Whether an Authorization header carries `key`; takes equally long for every wrong key of one length."""
+    scheme, _, token = header.partition(" ")
+    same = hmac.compare_digest(token.strip().encode(), key.encode())
+    return scheme.lower() == SCHEME and same
+
+
+def refusal(header: str) -> Response:
+    """401; tells a caller without a key from one with a wrong key, as RFC 6750 asks, and repeats neither."""
+    if not header:
+        challenge, message = "Bearer", "This needs the API key: Authorization: Bearer <key>."
+    else:
+        challenge, message = 'Bearer error="invalid_token"', "This is not the API key."
+    answer = jsonify(error_body("Unauthorized", message))
+    answer.status_code = 401
+    answer.headers["WWW-Authenticate"] = challenge
+    return answer

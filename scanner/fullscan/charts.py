@@ -1,0 +1,122 @@
+"""The plots of the HTML report, as plotly figures."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from scanner.fullscan.classes import SIGNALS, side_of
+
+COLORS = {"BUY": "#1a7f5a", "SELL": "#b3402e", "HOLD": "#7d8694"}
+INK, RULE = "#1f2733", "#e3e7ec"
+BARS = 25
+CANDLES = 90
+
+
+def _laid_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
+    """The one look of all plots."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 64, "r": 20, "t": 44, "b": 48},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal"},
+        **axes,
+    )
+    figure.update_xaxes(gridcolor=RULE, zerolinecolor=RULE, automargin=True)
+    figure.update_yaxes(gridcolor=RULE, zerolinecolor=RULE, automargin=True)
+    return figure
+
+
+def ranking(table: pd.DataFrame) -> go.Figure:
+    """Combined score of the best markets, best on top, coloured by side."""
+    best = table.head(BARS).iloc[::-1]
+    names = labels(best, table)
+    places = {side: [i for i, signal in enumerate(best["signal"]) if side_of(signal) == side] for side in COLORS}
+    figure = go.Figure()
+    for side, rows in places.items():
+        figure.add_bar(
+            x=best["combined_score"].iloc[rows],
+            y=[names[i] for i in rows],
+            orientation="h",
+            name=side,
+            marker_color=COLORS[side],
+            customdata=best[["signal", "opportunity_score", "confidence_score"]].iloc[rows].to_numpy(),
+            hovertemplate="%{y}: %{x:.1f}<br>%{customdata[0]}, opportunity %{customdata[1]:.1f}, "
+            "confidence %{customdata[2]:.2f}<extra></extra>",
+        )
+    order = {"categoryorder": "array", "categoryarray": names}
+    return _laid_out(figure, 120 + 22 * len(best), yaxis=order, xaxis={"title": "combined score", "range": [0, 100]})
+
+
+def landscape(table: pd.DataFrame) -> go.Figure:
+    """RSI against opportunity; the size of a point is the volume traded."""
+    sizes = np.sqrt(table["volume_usd"].to_numpy(dtype=np.float64) + 1)
+    figure = go.Figure()
+    for side, color in COLORS.items():
+        rows = [i for i, signal in enumerate(table["signal"]) if side_of(signal) == side]
+        chosen = table.iloc[rows]
+        figure.add_scatter(
+            x=chosen["rsi"],
+            y=chosen["opportunity_score"],
+            mode="markers",
+            name=side,
+            text=labels(chosen, table),
+            marker={"color": color, "opacity": 0.75, "size": 8 + 20 * sizes[rows] / sizes.max(), "line": {"width": 0}},
+            customdata=100 * chosen[["momentum_short"]].to_numpy(),
+            hovertemplate="%{text}<br>RSI %{x:.1f}, opportunity %{y:.1f}, move %{customdata[0]:+.2f} %<extra></extra>",
+        )
+    axes = {"xaxis": {"title": "RSI", "range": [0, 100]}, "yaxis": {"title": "opportunity score"}}
+    return _laid_out(figure, 420, **axes)
+
+
+def make_up(table: pd.DataFrame) -> go.Figure:
+    """How many markets of each regime are in which signal class."""
+    figure = go.Figure()
+    colors = {"bull": COLORS["BUY"], "bear": COLORS["SELL"], "ranging": COLORS["HOLD"], "unknown": "#c4cad2"}
+    for regime, color in colors.items():
+        counts = table.loc[table["market_regime"] == regime, "signal"].value_counts()
+        figure.add_bar(
+            x=list(SIGNALS), y=[int(counts.get(name, 0)) for name in SIGNALS], name=regime, marker_color=color
+        )
+    return _laid_out(figure, 420, barmode="stack", yaxis={"title": "markets", "rangemode": "tozero"})
+
+
+def candles(frame: pd.DataFrame, row: Mapping[Any, Any]) -> go.Figure:
+    """The newest candles of one market with two means, stop and target."""
+    closes = frame["close"]
+    means = {f"EMA {span}": closes.ewm(span=span, min_periods=span, adjust=False).mean() for span in (21, 50)}
+    recent = frame.iloc[-CANDLES:]
+    figure = go.Figure()
+    figure.add_candlestick(
+        x=recent.index,
+        **{name: recent[name] for name in ("open", "high", "low", "close")},
+        name=html.escape(str(row["symbol"])),
+        increasing_line_color=COLORS["BUY"],
+        decreasing_line_color=COLORS["SELL"],
+    )
+    for (name, mean), color in zip(means.items(), ("#3566a8", "#b98a1d"), strict=True):
+        figure.add_scatter(x=recent.index, y=mean.iloc[-CANDLES:], name=name, line={"color": color, "width": 1.5})
+    for text, level, color in (
+        ("stop", row["stop_loss"], COLORS["SELL"]),
+        ("target", row["take_profit"], COLORS["BUY"]),
+    ):
+        figure.add_hline(
+            y=level,
+            line={"color": color, "width": 1, "dash": "dot"},
+            annotation_text=text,
+            annotation_position="top left",
+        )
+    return _laid_out(figure, 380, xaxis={"rangeslider": {"visible": False}})
+
+
+def labels(chosen: pd.DataFrame, table: pd.DataFrame) -> list[str]:
+    """Names of the chosen rows, safe to show (plotly takes some markup in texts); no two rows of `table` share one."""
+    tellers = [name for name in ("exchange", "timeframe") if table[name].nunique() > 1]
+    return [html.escape(" ".join(str(row[name]) for name in ("symbol", *tellers))) for row in chosen.to_dict("records")]

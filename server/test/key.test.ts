@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ask } from "./client.ts";
+import { nobody, proxyTo, recorder } from "./servers.ts";
+
+const env = { SCANNER_API_KEY: "the-key-of-the-proxy" };
+
+async function authorizationSeen(
+  t: Parameters<typeof recorder>[0],
+  settings: Record<string, string>,
+  headers: Record<string, string>,
+) {
+  const scanner = await recorder(t);
+  const proxy = await proxyTo(t, scanner.url, { env: { ...settings } });
+  await ask(proxy.url, "/api/scanner/continuous/stop", { method: "POST", headers });
+  return scanner.seen[0]?.headers.authorization;
+}
+
+test("the proxy lends its key to a request that brings none", async (t) => {
+  assert.equal(await authorizationSeen(t, env, {}), "Bearer the-key-of-the-proxy");
+});
+
+test("a client's own authorization is passed on instead", async (t) => {
+  assert.equal(await authorizationSeen(t, env, { authorization: "Bearer mine" }), "Bearer mine");
+  assert.equal(await authorizationSeen(t, {}, { authorization: "Bearer mine" }), "Bearer mine");
+});
+
+test("without a key nothing is added", async (t) => {
+  assert.equal(await authorizationSeen(t, {}, {}), undefined);
+  assert.equal(await authorizationSeen(t, { SCANNER_API_KEY: "" }, {}), undefined);
+});
+
+test("the key is not lent to a page of another site", async (t) => {
+  assert.equal(await authorizationSeen(t, env, { "sec-fetch-site": "cross-site" }), undefined);
+  assert.equal(await authorizationSeen(t, env, { "sec-fetch-site": "same-origin" }), "Bearer the-key-of-the-proxy");
+});
+
+test("keys are neither logged nor answered when something fails", async (t) => {
+  const proxy = await proxyTo(t, await nobody(t), { env: { ...env } });
+  const headers = { authorization: "Bearer the-key-of-the-client" };
+  const answers = [
+    await ask(proxy.url, "/api/scanner/status"),
+    await ask(proxy.url, "/api/scanner/status", { headers }),
+  ];
+  const broken = await proxyTo(t, "http://me:secret-key@localhost:x", { env: { SCANNER_API_KEY: "bad\nkey" } });
+  const unusable = await proxyTo(t, await nobody(t), { env: { SCANNER_API_KEY: "bad\nkey" } });
+  for (const { url } of [broken, unusable]) answers.push(await ask(url, "/api/scanner/status"));
+  const told = JSON.stringify([answers, proxy.logged, broken.logged, unusable.logged]);
+  assert.doesNotMatch(told, /the-key|secret-key|bad/);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [503, 503, 503, 503],
+  );
+});

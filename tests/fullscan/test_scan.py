@@ -1,0 +1,194 @@
+"""The two steps: what reaches the close look, in which order, and what has no row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scanner.config import StreamConfig
+from scanner.core.analysis import analyse
+from scanner.core.candles import Candles
+from scanner.errors import InvalidInput
+from scanner.fullscan.frames import checked_frame, frame_of, windows_of, with_whole_volume
+from scanner.fullscan.multi import recommendation, with_confluence
+from scanner.fullscan.row import COLUMNS
+from scanner.fullscan.scan import Order, best_rows, scan_frames, shortlist
+from tests.fullscan.making import CONFIG, HOUR_MS, MEDIUM, NOW_MS, frame, walk
+
+ORDER = Order("binance", MEDIUM, CONFIG, NOW_MS)
+
+
+def markets(count, rows=100):
+    return {f"C{i}/USDT": walk(rows, seed=i) for i in range(count)}
+
+
+def test_rows_are_ranked_by_combined_score():
+    found = scan_frames(markets(12), ORDER)
+    scores = [row["combined_score"] for row in found.rows]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 12
+    assert not found.skipped
+
+
+def test_only_the_best_are_kept_and_only_the_shortlist_is_looked_at():
+    frames = markets(12)
+    found = scan_frames(frames, replace(ORDER, top_n=2))
+    listed = [list(frames)[i] for i in shortlist(windows_of(frames), 6)]
+    assert len(found.rows) == 2
+    assert {row["symbol"] for row in found.rows} <= set(listed)
+    assert found.skipped == dict.fromkeys(set(frames) - set(listed), "not on the shortlist")
+    everything = [row for row in scan_frames(frames, ORDER).rows if row["symbol"] in listed]
+    assert found.rows == everything[:2]
+
+
+def test_the_shortlist_goes_by_the_cores_score_then_by_the_size_of_the_move():
+    frames = markets(30)
+    result = analyse(windows_of(frames), StreamConfig())
+    keys = [(-s, -abs(m)) for s, m in zip(result.combined_score, result.momentum.price_change_pct, strict=True)]
+    assert shortlist(windows_of(frames), 30).tolist() == sorted(range(30), key=keys.__getitem__)
+
+
+def test_young_and_unsound_markets_come_last_on_the_shortlist():
+    frames = {"new": walk(15, 1), "old": frame(np.full(100, 5.0))}
+    broken = walk(100, 2)
+    broken.iloc[50, 3] = np.nan
+    assert shortlist(windows_of({**frames, "broken": broken}), 3).tolist()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (walk(61), "has 61 candles, needs 62"),
+        (frame(np.full(80, 5.0), np.zeros(80)), "is not traded"),
+        (frame(np.full(80, 5.0), np.full(80, 10.0)), "trades 50 per candle, needs 51"),
+    ],
+)
+def test_what_has_no_row_has_a_reason(table, reason):
+    found = scan_frames({"X/USDT": table}, replace(ORDER, min_volume_usd=51))
+    assert found.rows == []
+    assert found.skipped == {"X/USDT": reason}
+
+
+def test_no_market_is_an_empty_table_with_all_columns():
+    table = scan_frames({}, ORDER).table()
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 0
+
+
+def test_time_that_is_up_leaves_the_most_promising():
+    frames = markets(10)
+    ticking = iter(range(100))
+    found = scan_frames(frames, ORDER, until=3, steady=lambda: next(ticking))
+    best = [list(frames)[i] for i in shortlist(windows_of(frames), 4)]
+    assert {row["symbol"] for row in found.rows} == set(best)
+    assert len(scan_frames(frames, ORDER, until=float("-inf")).rows) == 1
+
+
+def test_equal_rows_keep_their_order():
+    rows = [{"combined_score": 1.0, "n": n} for n in range(5)]
+    assert [row["n"] for row in best_rows(rows, 3)] == [0, 1, 2]
+
+
+# --- frames --------------------------------------------------------------------------------------------------------
+
+
+def test_a_forming_candle_gets_a_whole_volume_and_keeps_its_prices():
+    table = frame(np.full(40, 5.0), np.full(40, 100.0))
+    table.iloc[-1, 4] = 30.0
+    now_ms = NOW_MS - HOUR_MS * 3 // 4  # a quarter into the last candle
+    whole = with_whole_volume(table, HOUR_MS, now_ms)
+    assert whole["volume"].iloc[-1] == pytest.approx(30 + 0.75 * 100)
+    pd.testing.assert_frame_equal(whole.iloc[:-1], table.iloc[:-1])
+    assert table["volume"].iloc[-1] == 30.0
+    pd.testing.assert_frame_equal(with_whole_volume(table, HOUR_MS, NOW_MS), table)
+
+
+def test_arrays_become_frames_without_the_candles_that_do_not_exist():
+    values = np.array([np.nan, 1.0, 2.0])
+    made = frame_of(np.array([0, 60_000, 120_000]), Candles(values, values, values, values, values))
+    assert made["close"].tolist() == [1.0, 2.0]
+    assert made.index.tolist() == [
+        pd.Timestamp(60_000, unit="ms", tz="UTC"),
+        pd.Timestamp(120_000, unit="ms", tz="UTC"),
+    ]
+
+
+def test_frames_from_outside_are_checked():
+    table = walk(80)
+    table.iloc[3, 3], table.iloc[5, 4], table.iloc[7, 0] = np.nan, -1, 0
+    assert len(checked_frame(table)) == 77
+    with pytest.raises(InvalidInput, match="volume"):
+        checked_frame(table.drop(columns="volume"))
+    with pytest.raises(InvalidInput, match="no number"):
+        checked_frame(table.astype({"close": object}).replace({"close": table["close"].iloc[0]}, "x"))
+
+
+# --- several timeframes --------------------------------------------------------------------------------------------
+
+
+def table_of(timeframe, signals):
+    rows = [
+        {"symbol": symbol, "timeframe": timeframe, "signal": signal, "combined_score": score}
+        for score, (symbol, signal) in enumerate(signals.items())
+    ]
+    return pd.DataFrame(rows, columns=["symbol", "timeframe", "signal", "combined_score"])
+
+
+def test_rows_are_told_how_their_market_does_on_other_timeframes():
+    tables = {
+        "1h": table_of("1h", {"A": "Buy", "B": "Buy", "C": "Sell", "D": "Neutral"}),
+        "4h": table_of("4h", {"A": "Buy", "B": "Weak Buy", "C": "Buy", "D": "Neutral"}),
+        "1d": table_of("1d", {"A": "Buy", "E": "Sell"}),
+    }
+    found = with_confluence(tables).drop_duplicates("symbol").set_index("symbol")
+    assert found["multi_tf_confirmed"].to_dict() == {"A": True, "B": True, "C": False, "D": False, "E": False}
+    assert found["strong_confluence"].to_dict() == {"A": True, "B": False, "C": False, "D": False, "E": False}
+    assert found["confluence_zone"].to_dict() == {"A": 3, "B": 1, "C": 1, "D": 2, "E": 1}
+    assert found.loc["A", "multi_tf_timeframes"] == ["1h", "4h", "1d"]
+    assert found.loc["B", "multi_tf_signals"] == ["Buy", "Weak Buy"]
+    assert found.loc["D", "confluence_signal"] == "Neutral"
+    empty = with_confluence({"1h": table_of("1h", {})})
+    assert len(empty) == 0
+    assert "strong_confluence" in empty
+
+
+def result(signal, opportunity, regime="bull"):
+    return {
+        "timeframe": "1h",
+        "signal": signal,
+        "opportunity_score": opportunity,
+        "market_regime": regime,
+        "price": 1.0,
+        "rsi": 50.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "confluence", "advice"),
+    [
+        ([result("Buy", 80), result("Weak Buy", 76), result("Neutral", 70)], True, "STRONG"),
+        ([result("Sell", 70), result("Strong Sell", 66)], True, "MODERATE"),
+        ([result("Buy", 90), result("Buy", 64)], False, "WEAK"),
+        ([result("Buy", 90), result("Sell", 90)], False, "WEAK"),
+        ([result("Buy", 90)], False, "WEAK"),
+        ([], False, "WEAK"),
+    ],
+)
+def test_recommendations(rows, confluence, advice):
+    found = recommendation(rows)
+    assert (found["confluence"], found["recommendation"], found["timeframes_analyzed"]) == (
+        confluence,
+        advice,
+        len(rows),
+    )
+    assert found["dominant_regime"] == ("bull" if rows else "unknown")
+
+
+def test_the_average_is_rounded_and_the_bar_can_be_moved():
+    rows = [result("Buy", 60), result("Buy", 61), result("Sell", 61, "bear")]
+    assert recommendation(rows)["average_opportunity"] == 60.67
+    assert not recommendation(rows)["confluence"]
+    assert recommendation(rows, 60)["confluence"]
