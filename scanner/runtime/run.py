@@ -86,12 +86,14 @@ class Run:
         """End everything within `STOP_S`; waits of the streams end because the gateway has gone."""
         ends = time.monotonic() + STOP_S
         self._last_states = self._last_states or self.gateway.states()
-        self.streams.pause()
-        self._signals.end()
-        self.gateway.stop(deadline_s=STOP_S / 2)
-        self.streams.stop(max(ends - time.monotonic(), 0.5))
-        self.venue.close()
-        self.store.close()
+        try:
+            self.streams.pause()
+            self._signals.end()
+            self.gateway.stop(deadline_s=STOP_S / 2)
+            self.streams.stop(max(ends - time.monotonic(), 0.5))
+        finally:
+            self.venue.close()
+            self.store.close()
 
     def exchange_states(self) -> dict[str, ExchangeState]:
         """How every exchange is doing, or was when the run ended."""

@@ -130,7 +130,11 @@ class ScannerService:
                 venue.close()
                 store.close()
                 raise
-            run.start()
+            try:
+                run.start()
+            except BaseException:
+                run.stop()
+                raise
             self._run, self._running = run, True
         log.info(
             "scanning %d symbols on %s, timeframes %s",
@@ -146,8 +150,10 @@ class ScannerService:
             if not self._running or self._run is None:
                 return False
             began = time.monotonic()
-            self._run.stop()
-            self._running = False
+            try:
+                self._run.stop()
+            finally:
+                self._running = False
         log.info("stopped after %.2f s", time.monotonic() - began)
         return True
 
