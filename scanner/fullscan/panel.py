@@ -93,13 +93,13 @@ class PanelScanner(ScanResults):
             return {}
         _, newest = source.window(None, WINDOW)
         traded = np.flatnonzero(np.nan_to_num(newest.volume).sum(axis=1) > 0)
-        chosen = traded[shortlist(newest.rows(traded), SHORTLIST * self.top_n)]
-        least = self._order(source, 0).plan.base
+        order = self._order(source, 0)
+        chosen = traded[shortlist(newest.rows(traded), order, SHORTLIST * self.top_n)]
         open_time, longer = source.window(chosen, MOST_CANDLES)
         frames = {
             source.markets[row].symbol: frame_of(open_time, longer.rows(place)) for place, row in enumerate(chosen)
         }
-        return {symbol: frame for symbol, frame in frames.items() if len(frame) >= least}
+        return {symbol: frame for symbol, frame in frames.items() if len(frame) >= order.plan.base}
 
     def _publish(
         self, best: list[Row], frames: dict[Place, pd.DataFrame], sources: Sequence[HeldCandles], now_ms: int

@@ -1,4 +1,4 @@
-"""The scan itself, in two steps: the batch core ranks everything, `ta` looks closely at the best of it."""
+"""The scan itself, in two steps: an estimate ranks everything at once, `ta` looks closely at the best of it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from scanner.config import StreamConfig
-from scanner.core.analysis import analyse
 from scanner.core.candles import Candles, Int
+from scanner.fullscan.estimate import estimated_scores
 from scanner.fullscan.frames import windows_of
 from scanner.fullscan.row import COLUMNS, Row, market_row
 from scanner.fullscan.settings import TimeframePlan, TradingConfig
 
-SHORTLIST = 3  # times the rows wanted: markets that are looked at closely
+SHORTLIST = 3  # times the rows wanted: markets that are looked at closely, at least
+CLOSE_LOOKS = 460  # markets that are all looked at closely: some seconds of work
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be found: at most `top_n` rows of markets that trade `min_volume_usd` per candle on average."""
+    """What is to be found: at most `top_n` rows of markets that trade `min_volume_usd` per candle on average.
+
+    Up to `close_looks` markets are all looked at closely; of more, the most promising.
+    """
 
     exchange: str
     plan: TimeframePlan
@@ -29,6 +32,7 @@ class Order:
     now_ms: int
     min_volume_usd: float = 0.0
     top_n: int = 50
+    close_looks: int = CLOSE_LOOKS
 
 
 @dataclass
@@ -62,8 +66,8 @@ def scan_frames(
     eligible = _eligible(frames, order, found.skipped)
     if not eligible:
         return found
-    symbols = list(eligible)
-    best = [symbols[place] for place in shortlist(windows_of(eligible), SHORTLIST * order.top_n)]
+    symbols, count = list(eligible), max(order.close_looks, SHORTLIST * order.top_n)
+    best = [symbols[place] for place in shortlist(windows_of(eligible), order, count)]
     found.skipped.update(dict.fromkeys(set(symbols) - set(best), "not on the shortlist"))
     found.rows = deep(((symbol, eligible[symbol]) for symbol in best), order, until, steady)
     return found
@@ -90,8 +94,8 @@ def best_rows(rows: Iterable[Row], count: int) -> list[Row]:
     return sorted(rows, key=lambda row: -row["combined_score"])[:count]
 
 
-def shortlist(windows: Candles, count: int) -> Int:
-    """Rows of a batch worth a close look: by the core's combined score, then by the size of the move.
+def shortlist(windows: Candles, order: Order, count: int) -> Int:
+    """Rows of a batch worth a close look: by the combined score that one is expected to give.
 
     Parameters
     ----------
@@ -101,11 +105,9 @@ def shortlist(windows: Candles, count: int) -> Int:
     Returns
     -------
     int64[min(M, count)]
-        Best first.
+        Best first; of equals the one that came first.
     """
-    result = analyse(windows, StreamConfig())
-    move = np.abs(result.momentum.price_change_pct)
-    ranked: Int = np.lexsort((-move, -result.combined_score, ~result.enough))
+    ranked: Int = np.argsort(-estimated_scores(windows, order.plan, order.config), kind="stable")
     return ranked[:count]
 
 

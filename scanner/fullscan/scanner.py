@@ -32,6 +32,7 @@ from scanner.gateway.adopted import MarketReader
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 600.0  # for one timeframe of a whole exchange
+EVERY_ROW = 1_000_000
 
 
 class MomentumScanner(ScanResults):
@@ -119,7 +120,7 @@ class MomentumScanner(ScanResults):
         ExchangeFailure
             Not one market could be read.
         """
-        table = await self._scan(timeframe, full_analysis, deadline_s)
+        table = await self._scan(timeframe, full_analysis, deadline_s, self.top_n)
         self.scan_results = table
         if save_results:
             _save(table, timeframe)
@@ -135,12 +136,16 @@ class MomentumScanner(ScanResults):
         *,
         deadline_s: float = DEADLINE_S,
     ) -> pd.DataFrame:
-        """The rows of several timeframes (1h, 4h, 1d unless given) and how they agree; see `multi.with_confluence`."""
+        """The rows of several timeframes (1h, 4h, 1d unless given) and how they agree; see `multi.with_confluence`.
+
+        Markets agree over all their rows; only then the best `top_n` rows of every timeframe are kept.
+        """
         wanted = list(timeframes or ("1h", "4h", "1d"))
         for timeframe in wanted:
             self._plan(timeframe)
-        tables = {timeframe: await self._scan(timeframe, full_analysis, deadline_s) for timeframe in wanted}
-        table = with_confluence(tables)
+        tables = {each: await self._scan(each, full_analysis, deadline_s, EVERY_ROW) for each in wanted}
+        together = with_confluence(tables)
+        table = together.groupby("timeframe", sort=False).head(self.top_n).reset_index(drop=True)
         self.scan_results = table
         if save_results:
             _save(table, "multi_timeframe")
@@ -206,11 +211,11 @@ class MomentumScanner(ScanResults):
         period = self._hyper.momentum_period
         return plan if period is None else dataclasses.replace(plan, long=period)
 
-    async def _scan(self, timeframe: str, full_analysis: bool, deadline_s: float) -> pd.DataFrame:
+    async def _scan(self, timeframe: str, full_analysis: bool, deadline_s: float, top_n: int) -> pd.DataFrame:
         plan, until = self._plan(timeframe), time.monotonic() + deadline_s
         wish = Wish(self.quote_currency, self.market_type, None, full_analysis)
         candles = await self._read(plan, wish, deadline_s)
-        order = Order(self._reader.id, plan, self.config, candles.now_ms, self.min_volume_usd, self.top_n)
+        order = Order(self._reader.id, plan, self.config, candles.now_ms, self.min_volume_usd, top_n)
         table = await asyncio.to_thread(table_of, candles, order, until)
         self.market_data, self._timeframe = candles.frames, timeframe
         return table

@@ -268,6 +268,18 @@ def test_scan_multi_timeframe(exchange, tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("scan_results_multi_timeframe_*.csv"))) == 1
 
 
+def test_markets_agree_over_all_their_rows_not_only_over_those_kept(exchange):
+    async def scan(scanner):
+        return await scanner.scan_multi_timeframe(["1h", "4h"], save_results=False)
+
+    everything, best = (scanning(exchange, scan, top_n=top_n) for top_n in (50, 3))
+    assert best["timeframe"].value_counts().to_dict() == {"1h": 3, "4h": 3}
+    assert {len(signals) for signals in best["multi_tf_signals"]} == {2}
+    keys = ["symbol", "timeframe", "multi_tf_confirmed", "strong_confluence", "confluence_zone"]
+    known = set(everything[keys].itertuples(index=False, name=None))
+    assert set(best[keys].itertuples(index=False, name=None)) <= known
+
+
 def test_overlay_backtest_and_reversal(exchange):
     async def work(scanner: MomentumScanner) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
         await scanner.scan_market("medium", save_results=False)

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scanner.config import StreamConfig
-from scanner.core.analysis import analyse
 from scanner.core.candles import Candles
 from scanner.errors import InvalidInput
+from scanner.fullscan.estimate import estimated_scores
 from scanner.fullscan.frames import checked_frame, frame_of, windows_of, with_whole_volume
 from scanner.fullscan.multi import recommendation, with_confluence
 from scanner.fullscan.row import COLUMNS
-from scanner.fullscan.scan import Order, best_rows, scan_frames, shortlist
+from scanner.fullscan.scan import SHORTLIST, Order, best_rows, scan_frames, shortlist
 from tests.fullscan.making import CONFIG, HOUR_MS, MEDIUM, NOW_MS, frame, walk
 
 ORDER = Order("binance", MEDIUM, CONFIG, NOW_MS)
@@ -33,10 +32,44 @@ def test_rows_are_ranked_by_combined_score():
     assert not found.skipped
 
 
-def test_only_the_best_are_kept_and_only_the_shortlist_is_looked_at():
+def varied(count, rows=186):
+    """Markets of all prices and tempers: drifting, calm, wild, busy of late."""
+    rng = np.random.default_rng(7)
+    made = {}
+    for i in range(count):
+        table = walk(rows, 1000 + i, 10 ** rng.uniform(-4, 4), 10 ** rng.uniform(-3.3, -1.3))
+        drift = np.exp(rng.normal(0, 0.002) * np.arange(rows))
+        table[["open", "high", "low", "close"]] = table[["open", "high", "low", "close"]].mul(drift, axis=0)
+        table.iloc[-3:, 4] *= rng.lognormal(0, 0.8)
+        made[f"C{i}/USDT"] = table
+    return made
+
+
+def test_the_estimate_finds_the_best_of_varied_markets():
+    frames = varied(300)
+    everything = [row["symbol"] for row in scan_frames(frames, replace(ORDER, top_n=300)).rows]
+    for top_n in (5, 10, 20, 50):
+        listed = {list(frames)[i] for i in shortlist(windows_of(frames), ORDER, SHORTLIST * top_n)}
+        recall = len(listed & set(everything[:top_n])) / top_n
+        assert recall >= 0.9, top_n
+    everywhere = scan_frames(frames, replace(ORDER, top_n=20)).rows
+    assert [row["symbol"] for row in everywhere] == everything[:20]
+
+
+def test_the_estimate_is_near_the_score_it_stands_for():
+    frames = varied(60)
+    scores = {row["symbol"]: row["combined_score"] for row in scan_frames(frames, ORDER).rows}
+    estimated = dict(zip(frames, estimated_scores(windows_of(frames), MEDIUM, CONFIG).tolist(), strict=True))
+    errors = [abs(estimated[symbol] - score) for symbol, score in scores.items()]
+    assert np.median(errors) < 1
+    assert max(errors) < 15  # a divergence by a hair counts half
+
+
+def test_only_the_best_are_kept_and_of_very_many_only_the_shortlist_is_looked_at():
     frames = markets(12)
-    found = scan_frames(frames, replace(ORDER, top_n=2))
-    listed = [list(frames)[i] for i in shortlist(windows_of(frames), 6)]
+    assert scan_frames(frames, replace(ORDER, top_n=2)).skipped == {}
+    found = scan_frames(frames, replace(ORDER, top_n=2, close_looks=0))
+    listed = [list(frames)[i] for i in shortlist(windows_of(frames), ORDER, 6)]
     assert len(found.rows) == 2
     assert {row["symbol"] for row in found.rows} <= set(listed)
     assert found.skipped == dict.fromkeys(set(frames) - set(listed), "not on the shortlist")
@@ -44,18 +77,11 @@ def test_only_the_best_are_kept_and_only_the_shortlist_is_looked_at():
     assert found.rows == everything[:2]
 
 
-def test_the_shortlist_goes_by_the_cores_score_then_by_the_size_of_the_move():
-    frames = markets(30)
-    result = analyse(windows_of(frames), StreamConfig())
-    keys = [(-s, -abs(m)) for s, m in zip(result.combined_score, result.momentum.price_change_pct, strict=True)]
-    assert shortlist(windows_of(frames), 30).tolist() == sorted(range(30), key=keys.__getitem__)
-
-
 def test_young_and_unsound_markets_come_last_on_the_shortlist():
     frames = {"new": walk(15, 1), "old": frame(np.full(100, 5.0))}
     broken = walk(100, 2)
     broken.iloc[50, 3] = np.nan
-    assert shortlist(windows_of({**frames, "broken": broken}), 3).tolist()[0] == 1
+    assert shortlist(windows_of({**frames, "broken": broken}), ORDER, 3).tolist()[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -82,7 +108,7 @@ def test_time_that_is_up_leaves_the_most_promising():
     frames = markets(10)
     ticking = iter(range(100))
     found = scan_frames(frames, ORDER, until=3, steady=lambda: next(ticking))
-    best = [list(frames)[i] for i in shortlist(windows_of(frames), 4)]
+    best = [list(frames)[i] for i in shortlist(windows_of(frames), ORDER, 4)]
     assert {row["symbol"] for row in found.rows} == set(best)
     assert len(scan_frames(frames, ORDER, until=float("-inf")).rows) == 1
 
