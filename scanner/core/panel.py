@@ -46,6 +46,12 @@ class Panel:
         )
         self.filled: Bool = np.zeros(shape, dtype=bool)
 
+    def begin_with(self, other: Panel) -> None:
+        """Take over the candles of a panel of the same timeframe and length, as the first rows of this one."""
+        self.end_ms = other.end_ms
+        for name in (*self.COLUMNS, "filled"):
+            getattr(self, name)[: len(other.close)] = getattr(other, name)
+
     @property
     def length(self) -> int:
         return self.close.shape[1]
@@ -124,8 +130,8 @@ class Panel:
         return np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan) if short else np.ascontiguousarray(values)
 
 
-def assemble(base: Panel, target: Panel, complete_from_ms: Int, since_ms: int) -> None:
-    """Write the candles of `target`'s longer timeframe that begin at or after `since_ms` from `base`'s.
+def assemble(base: Panel, target: Panel, complete_from_ms: Int, base_final_ms: Int, target_final_ms: Int) -> None:
+    """Write the candles of `target`'s longer timeframe from `base`'s.
 
     A candle opens at its first traded part, so fillers count only where nobody traded at all, as on an exchange.
 
@@ -133,11 +139,14 @@ def assemble(base: Panel, target: Panel, complete_from_ms: Int, since_ms: int) -
     ----------
     complete_from_ms : int64[M]
         From when on `base` holds everything the exchange has; longer candles that begin earlier are left alone.
+    base_final_ms, target_final_ms : int64[M]
+        Open time of each market's newest final candle in `base` and in `target`. A longer candle that is final already
+        is written only from parts that are all final: it may have come whole from the exchange before they did.
     """
     parts = target.timeframe_ms // base.timeframe_ms
     last = base.end_ms - base.end_ms % target.timeframe_ms
     oldest = int(base.open_time[0])
-    first = max(since_ms - since_ms % target.timeframe_ms, oldest + (-oldest) % target.timeframe_ms)
+    first = oldest + (-oldest) % target.timeframe_ms
     if first > last:
         return
     target.advance_to(last)
@@ -145,7 +154,12 @@ def assemble(base: Panel, target: Panel, complete_from_ms: Int, since_ms: int) -
     opens = np.arange(first, last + 1, target.timeframe_ms, dtype=np.int64)
     part_columns = base.column_of(opens)[:, None] + np.arange(parts)  # [N, parts]
     merged, any_known, all_filled = _merge_parts(base, part_columns)
-    due = any_known & (opens[None, :] >= complete_from_ms[:, None])
+    whole = opens[None, :] + target.timeframe_ms - base.timeframe_ms <= base_final_ms[:, None]
+    due = (
+        any_known
+        & (opens[None, :] >= complete_from_ms[:, None])
+        & (whole | (opens[None, :] > target_final_ms[:, None]))
+    )
     row, which = np.nonzero(due)
     target.put(row, opens[which], merged.rows((row, which)))
     target.filled[row, target.column_of(opens[which])] = all_filled[row, which]

@@ -23,6 +23,7 @@ from scanner.runtime.batches import Context, SignalBatch
 from scanner.timeframes import length_ms, open_time_of
 
 HISTORY = 500  # closed candles a percentile ranks among
+FEWEST = 20  # candles a score needs
 ROWS_AT_ONCE = 64  # markets whose whole history is scored in one go: bounds the memory of a backfill
 
 
@@ -71,6 +72,21 @@ class Book:
         self._stored_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self._style_of}
         self.complete_from_ms = np.full(count, np.iinfo(np.int64).max, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
+
+    def grown(self, listed: Sequence[Market], now_ms: int) -> Book:
+        """A book that also holds markets listed since: what is known is carried over, the new ones begin now."""
+        grown = Book(self.exchange, (*self.markets, *listed), self.config, self.started_ms, simulated=self.simulated)
+        known = slice(0, len(self.markets))
+        for timeframe, panel in self.panels.items():
+            grown.panels[timeframe].begin_with(panel)
+            grown.loaded[timeframe][known] = self.loaded[timeframe]
+            grown.final_through_ms[timeframe][known] = self.final_through_ms[timeframe]
+            grown._stored_through_ms[timeframe][known] = self._stored_through_ms[timeframe]
+            grown._told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
+            grown._told_through_ms[timeframe][known] = self._told_through_ms[timeframe]
+        grown.complete_from_ms[known] = self.complete_from_ms
+        grown.as_of_ms[known] = self.as_of_ms
+        return grown
 
     @property
     def timeframes(self) -> tuple[str, ...]:
@@ -154,7 +170,7 @@ class Book:
         for timeframe, panel in self.panels.items():
             if timeframe == self.base:
                 continue
-            assemble(base, panel, self.complete_from_ms, int(base.open_time[0]))
+            assemble(base, panel, self.complete_from_ms, through, self.final_through_ms[timeframe])
             whole = (through + base.timeframe_ms) // panel.timeframe_ms * panel.timeframe_ms - panel.timeframe_ms
             assembled = whole >= self.complete_from_ms
             mine = self.final_through_ms[timeframe]
@@ -186,6 +202,7 @@ class Book:
             history_ms = np.minimum(self.final_through_ms[timeframe], self._news_from_ms(timeframe) - 1)
             known = ~np.isnan(panel.close) & (panel.open_time[None, :] <= history_ms[:, None])
             bare = known[:, WINDOW - 1 :] & np.isnan(panel.score[:, WINDOW - 1 :])
+            bare &= ~np.isnan(panel.close[:, WINDOW - FEWEST : panel.length - FEWEST + 1])  # too young to have one
             rows = np.flatnonzero(bare.any(axis=1))
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 self._score_rows(panel, rows[start : start + ROWS_AT_ONCE], bare)
@@ -194,7 +211,8 @@ class Book:
         columns = np.flatnonzero(bare[rows].any(axis=0))
         span = slice(columns[0], columns[-1] + WINDOW)
         candles = Candles(*(getattr(panel, name)[rows, span] for name in Panel.COLUMNS[:5]))
-        score = analyse(candles.windows(WINDOW), self.config).combined_score
+        analysis = analyse(candles.windows(WINDOW), self.config)
+        score = np.where(analysis.enough, analysis.combined_score, np.nan)
         target = panel.score[rows, span.start + WINDOW - 1 : span.stop]
         wanted = bare[rows, columns[0] : columns[-1] + 1]
         panel.score[rows, span.start + WINDOW - 1 : span.stop] = np.where(wanted, score, target)
@@ -228,14 +246,14 @@ class Book:
     def _final_batch(self, timeframe: str, open_ms: int, rows: Int, now_ms: int, context: Context) -> SignalBatch:
         panel = self.panels[timeframe]
         analysis = analyse(panel.window(rows, open_ms, WINDOW), self.config)
-        panel.score[rows, int(panel.column_of(open_ms))] = analysis.combined_score
+        panel.score[rows, int(panel.column_of(open_ms))] = np.where(analysis.enough, analysis.combined_score, np.nan)
         history = panel.span("score", rows, open_ms, HISTORY)
         return self._batch(timeframe, True, open_ms, rows, np.ones(len(rows)), analysis, history, now_ms, context)
 
     def live(
         self, now_ms: int, price: Float, price_ms: Int, context: Context, skip: dict[str, Bool]
     ) -> list[SignalBatch]:
-        """The signals of the forming candles, of every market whose data are recent.
+        """The signals of the forming candles, of every market whose candles are known up to the one now forming.
 
         Parameters
         ----------
@@ -245,17 +263,13 @@ class Book:
             Per timeframe, markets that got a final signal in this very cycle: that one is the news.
         """
         batches = []
+        seen = self.as_of_ms >= open_time_of(now_ms, length_ms(self.base))  # the candle before the forming one: whole
         for timeframe in self.timeframes:
-            usable = self._usable(timeframe, now_ms)
+            usable = self._ready(timeframe) & seen
             rows = np.flatnonzero(usable & ~skip.get(timeframe, np.zeros_like(usable)))
             if len(rows):
                 batches.append(self._live_batch(timeframe, rows, now_ms, price, price_ms, context))
         return batches
-
-    def _usable(self, timeframe: str, now_ms: int) -> Bool:
-        """Which markets have a history on this timeframe and recent data."""
-        recent: Bool = now_ms - self.as_of_ms <= 3 * length_ms(self.base)
-        return self._ready(timeframe) & recent
 
     def _live_batch(
         self, timeframe: str, rows: Int, now_ms: int, price: Float, price_ms: Int, context: Context
@@ -268,10 +282,7 @@ class Book:
         analysis = analyse(window, self.config)
         history = panel.span("score", rows, open_ms - panel.timeframe_ms, HISTORY)
         progress = np.full(len(rows), (now_ms - open_ms) / panel.timeframe_ms)
-        newest_ms = np.maximum(self.as_of_ms, price_ms)
-        return self._batch(
-            timeframe, False, open_ms, rows, progress, analysis, history, now_ms, context, newest_ms=newest_ms
-        )
+        return self._batch(timeframe, False, open_ms, rows, progress, analysis, history, now_ms, context)
 
     def _window_now(self, panel: Panel, rows: Int, open_ms: int, length: int, price: Float, price_ms: Int) -> Candles:
         """The newest `length` candles of some rows, the last one as it forms at `open_ms`; see `live`."""
@@ -298,13 +309,11 @@ class Book:
         history: Float,
         now_ms: int,
         context: Context,
-        newest_ms: Int | None = None,
     ) -> SignalBatch:
         panel = self.panels[timeframe]
         end = int(panel.column_of(open_ms)) + (1 if closed else 0)
         seen = slice(max(end - WINDOW, 0), end)
         gaps = (panel.filled[rows, seen] | np.isnan(panel.close[rows, seen])).sum(axis=1)
-        newest = self.as_of_ms if newest_ms is None else newest_ms
         return SignalBatch(
             exchange=self.exchange,
             style=self._style_of[timeframe],
@@ -316,8 +325,8 @@ class Book:
             candle_time=np.full(len(rows), open_ms, dtype=np.int64),
             progress=progress,
             analysis=analysis,
-            percentile=percentile_of(analysis.combined_score, history),
-            data_age_s=(now_ms - newest[rows]) / 1000.0,
+            percentile=percentile_of(np.where(analysis.enough, analysis.combined_score, np.nan), history),
+            data_age_s=(now_ms - self.as_of_ms[rows]) / 1000.0,
             gaps=gaps.astype(np.int64),
             params_id=self.config.params_id,
             scoring=self.config.scoring,
@@ -365,7 +374,8 @@ class Book:
         with self._lock:
             open_ms = panel.end_ms
             window = self._window_now(panel, rows, open_ms, length, price, price_ms)
-            unusable = ~self._usable(timeframe, now_ms)[rows]
+            recent = now_ms - self.as_of_ms <= 3 * length_ms(self.base)
+            unusable = ~(self._ready(timeframe) & recent)[rows]
         for column in window.columns():
             column[unusable] = np.nan
         return open_ms - panel.timeframe_ms * np.arange(length - 1, -1, -1, dtype=np.int64), window

@@ -40,17 +40,20 @@ class Books:
     def __init__(self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool]) -> None:
         self._config, self._started_ms, self._simulated = config, started_ms, simulated
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
+        self.filled = threading.Event()  # set once a book has candles, and when nobody need wait any more
 
     def open(self, gateway: Gateway, now_ms: int) -> None:
         """Open a book for every exchange that has come up, or lists a market it did not before."""
         for exchange, markets in gateway.markets().items():
             book = self.by_exchange.get(exchange)
-            known = book.markets if book is not None else ()
-            if not set(markets) <= set(known):
-                everything = tuple(dict.fromkeys([*known, *markets]))
+            listed = [market for market in markets if book is None or market not in book.markets]
+            if listed:
                 simulated = self._simulated.get(exchange, False)
-                since_ms = self._started_ms if book is None else now_ms
-                fresh = Book(exchange, everything, self._config, since_ms, simulated=simulated)
+                fresh = (
+                    Book(exchange, listed, self._config, self._started_ms, simulated=simulated)
+                    if book is None
+                    else book.grown(listed, now_ms)
+                )
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
 
 
@@ -141,6 +144,7 @@ class SignalCycle:
     def end(self) -> None:
         """Wait for nobody any more."""
         self._over.set()
+        self._books.filled.set()
 
     def _comers(self, done: set[str]) -> set[str]:
         """Exchanges with a book that this cycle has not been through; a first cycle waits a little for late ones."""
@@ -167,6 +171,7 @@ class SignalCycle:
         now_ms = self._clock.now_ms()
         book.take(sweep.answers, now_ms)
         book.score_history()
+        self._books.filled.set()
         if self._first:
             self._evaluate()
         context = self._state.current().context
@@ -251,7 +256,7 @@ def full_scan_timeframe(timeframes: Iterable[str]) -> str:
 
 
 class FullScanCycle:
-    """Every 90 s: the comprehensive ranking."""
+    """Every 90 s: the comprehensive ranking; the first one waits for the first candles."""
 
     TOP = 10
 
@@ -260,6 +265,7 @@ class FullScanCycle:
         self._deadline_s = deadline_s
 
     def __call__(self) -> None:
+        self._books.filled.wait(FIRST_WAIT_S)
         now_ms = self._clock.now_ms()
         rows = self._scan(self._held(now_ms), now_ms, self._deadline_s)
         result = {

@@ -6,25 +6,24 @@ finding when it differs from the last one kept. A store that cannot write never 
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scanner.config import StreamConfig
 from scanner.core.candles import Bool
-from scanner.errors import FolderInUse, ScannerError, StoreFailure
+from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES
 from scanner.runtime.batches import SignalBatch, cluster_signature
 from scanner.runtime.book import ClosedCandles
 from scanner.store.store import TrainingStore
 from scanner.timeframes import length_ms
-
-log = logging.getLogger(__name__)
 
 REMEMBERED_DELAYS = 10_000
 MOVED = 5.0  # points of score that make a live signal worth keeping
@@ -82,7 +81,6 @@ class Recorder:
     def __init__(self, store: TrainingStore, config: StreamConfig) -> None:
         self._store, self._config = store, config
         self._kept: dict[tuple[str, str], Kept] = {}
-        self.failure: str | None = None
         self.tally = Tally()
 
     def keep(self, batches: Sequence[SignalBatch], markets: tuple[Market, ...], at_ms: int) -> list[SignalBatch]:
@@ -103,18 +101,17 @@ class Recorder:
             for i in np.flatnonzero(memory.new_clusters(batch)).tolist():
                 self.tally.clusters[batch.timeframe] += 1
                 clusters.setdefault(batch.markets[i], []).append(asdict(batch.cluster(i)))
-        self._attempt(lambda: self._store.append_signals(signals, at_ms), bool(signals))
-        self._attempt(lambda: self._store.append_clusters(clusters, at_ms), bool(clusters))
+        if signals:
+            _kept_or_shown(lambda: self._store.append_signals(signals, at_ms))
+        if clusters:
+            _kept_or_shown(lambda: self._store.append_clusters(clusters, at_ms))
         return kept
 
     def keep_candles(self, closed: Iterable[ClosedCandles]) -> None:
         """Store candles that have become final."""
         for part in closed:
-            market, timeframe, columns = part.market, part.timeframe, part.candles.columns()
-            try:
-                self._store.append_candles(market, timeframe, part.open_time, *columns)
-            except (StoreFailure, FolderInUse) as error:
-                self._failed(error)
+            columns = part.candles.columns()
+            _kept_or_shown(partial(self._store.append_candles, part.market, part.timeframe, part.open_time, *columns))
 
     def _memory(self, batch: SignalBatch, markets: tuple[Market, ...]) -> Kept:
         key = (batch.exchange, batch.timeframe)
@@ -129,19 +126,8 @@ class Recorder:
             return np.zeros(len(batch), dtype=bool)
         return memory.changed(batch)
 
-    def _attempt(self, write: Any, needed: bool) -> None:
-        if not needed:
-            return
-        try:
-            write()
-        except (StoreFailure, FolderInUse) as error:
-            self._failed(error)
-        else:
-            if self.failure is not None:
-                log.info("training data are being written again")
-            self.failure = None
 
-    def _failed(self, error: ScannerError) -> None:
-        if self.failure is None:
-            log.error("training data are not being kept: %s", error)
-        self.failure = str(error)
+def _kept_or_shown(write: Callable[[], None]) -> None:
+    """Write; a failure is in the store's health, which `status` shows and the store has logged."""
+    with suppress(StoreFailure, FolderInUse):
+        write()

@@ -120,7 +120,7 @@ class Run:
             "skipped": {**self.order.skipped, **self.gateway.skipped()},
             "started_at": self.started_at.isoformat(),
             "config": self.order.config.as_dict(),
-            "store": {**self.store.health(), "failure": self.recorder.failure},
+            "store": self.store.health(),
             "simulated": any(self.venue.simulated.values()),
             "notes": list(self.venue.notes),
         }

@@ -119,8 +119,8 @@ def _remarks(status: Mapping[str, Any]) -> list[Text]:
     errors = [
         f"{name}: {figures['last_error']}" for name, figures in status["streams"].items() if figures["last_error"]
     ]
-    failure = status["store"].get("failure")
-    lost = [f"not being kept: {failure}"] if failure else []
+    cause = status["store"]["cause"]
+    lost = [f"not being kept: {cause}"] if cause else []
     styled = ((skipped, "dim"), (causes, "yellow"), (errors, "red"), (lost, "bold red"))
     return [Text(line, style=style, no_wrap=True, overflow="ellipsis") for lines, style in styled for line in lines]
 

@@ -90,7 +90,7 @@ def test_an_hour_assembled_from_twelve_candles_is_what_pandas_resamples(
     candles = Candles(values, values + 2, values - 0.5, np.roll(values, 1), volume)
     base, hours = Panel(1, STEP, 80), Panel(1, HOUR_MS, 10)
     base.put(np.zeros(len(close), dtype=np.int64), times, candles)
-    assemble(base, hours, np.array([T0]), T0)
+    assemble(base, hours, np.array([T0]), np.array([base.end_ms]), np.array([-1]))
 
     frame = pd.DataFrame(
         dict(zip(["open", "high", "low", "close", "volume"], candles.columns(), strict=True)),
@@ -108,7 +108,7 @@ def test_an_hour_opens_at_its_first_traded_candle() -> None:
     base.put(*flat([0], [T0 - STEP], [9]))
     base.put(*flat([0], [T0 + 2 * STEP], [12], [5.0]))
     base.fill(np.array([T0 + 2 * STEP]), 40)
-    assemble(base, hours, np.array([T0 - HOUR_MS]), T0)
+    assemble(base, hours, np.array([T0 - HOUR_MS]), np.array([base.end_ms]), np.array([-1]))
     assert hours.open[0, -1] == 12  # not the filler's 9
     assert hours.low[0, -1] == 11
     assert hours.volume[0, -1] == 5
@@ -120,7 +120,7 @@ def test_an_hour_without_any_trade_is_a_filler_itself() -> None:
     base.put(*flat([0], [T0 - STEP], [9]))
     base.advance_to(T0 + 11 * STEP)
     base.fill(np.array([T0 + 11 * STEP]), 40)
-    assemble(base, hours, np.array([T0 - HOUR_MS]), T0)
+    assemble(base, hours, np.array([T0 - HOUR_MS]), np.array([base.end_ms]), np.array([-1]))
     assert (hours.open[0, -1], hours.high[0, -1], hours.close[0, -1], hours.volume[0, -1]) == (9, 9, 9, 0)
     assert hours.filled[0, -1]
 
@@ -129,7 +129,7 @@ def test_an_hour_that_began_before_the_short_candles_are_complete_is_left_alone(
     base, hours = Panel(1, STEP, 40), Panel(1, HOUR_MS, 4)
     hours.put(*flat([0], [T0], [77]))
     base.put(*flat([0], [T0 + 6 * STEP], [12]))
-    assemble(base, hours, np.array([T0 + 6 * STEP]), T0 - HOUR_MS)
+    assemble(base, hours, np.array([T0 + 6 * STEP]), np.array([base.end_ms]), np.array([-1]))
     assert hours.close[0, -1] == 77
 
 

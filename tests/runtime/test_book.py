@@ -183,7 +183,61 @@ def test_the_newest_price_is_the_close_of_a_live_signal() -> None:
     live = book.live(NOW + 2000, price, at, Context(), {})
     assert live[0].analysis.price[0] == 123.0
     assert live[0].analysis.price[1] == exchange.answer(CandleRequest(ETH, "5m", NOW - NOW % STEP, 1), NOW).close[0]
-    assert live[0].data_age_s[0] == 1.0
+    assert live[0].data_age_s[0] == 2.0  # of the candles: a newer price does not make them younger
+
+
+def test_a_longer_candle_that_came_whole_is_not_rewritten_from_fewer_parts() -> None:
+    book, exchange = opened(NOW - 10 * MINUTE_MS)
+    before, after = NOW - 10 * MINUTE_MS, NOW
+    requests = book.wanted(before)
+    book.take([exchange.answer(r, before) for r in requests if r.timeframe == "5m"], before)
+    hours = [CandleRequest(r.market, "1h", r.since_ms, r.limit + 1, gap=True) for r in requests if r.timeframe == "1h"]
+    book.take([exchange.answer(r, after) for r in hours], after)  # the hour has closed since
+    hour = NOW - NOW % HOUR_MS - HOUR_MS
+    truth = exchange.answer(CandleRequest(BTC, "1h", hour, 1), after)
+    times, candles = book.candles_of(BTC, "1h")
+    assert candles.volume[times == hour] == truth.volume[0]
+    cycle(book, exchange, after)
+    times, candles = book.candles_of(BTC, "1h")
+    assert candles.close[times == hour] == truth.close[0]
+    assert candles.volume[times == hour] == pytest.approx(truth.volume[0], rel=1e-12)
+
+
+def test_prices_alone_make_no_live_signal_once_a_candle_has_closed_unseen() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    later = NOW + 4 * MINUTE_MS  # a minute into the next candle, no candle fetched since
+    assert book.live(later, np.array([123.0, 45.0]), np.array([later, later]), Context(), {}) == []
+
+
+def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
+    exchange = Exchange(NOW + 40 * STEP)
+    book = Book("binance", (BTC,), CONFIG, NOW, simulated=False)
+    cycle(book, exchange, NOW)
+    grown = book.grown([ETH], NOW + STEP)
+    assert {(r.market, r.gap) for r in grown.wanted(NOW + STEP) if r.timeframe == "5m"} == {(BTC, False), (ETH, True)}
+    made = cycle(grown, exchange, NOW + 2 * STEP)
+    told = [(market, int(batch.candle_time[0])) for batch in made for market in batch.markets]
+    first = NOW - NOW % STEP
+    assert told == [(BTC, first), (BTC, first + STEP), (ETH, first + STEP)]
+
+
+def test_a_young_market_is_not_ranked_among_scores_that_were_never_made() -> None:
+    book, exchange = opened()
+    requests = [r for r in book.wanted(NOW) if r.timeframe == "5m"]
+    young = [
+        exchange.answer(CandleRequest(r.market, "5m", NOW - NOW % STEP - 114 * STEP, 116, True), NOW) for r in requests
+    ]
+    book.take(
+        [
+            CandleAnswer(r, *(getattr(a, n) for n in ("open_time", *COLUMNS)), NOW)
+            for r, a in zip(requests, young, strict=True)
+        ],
+        NOW,
+    )
+    book.score_history()
+    batch = book.live(NOW, *nothing(book), Context(), {})[0]
+    assert np.isnan(batch.percentile).all()  # 114 closed candles, of which 95 have a score
 
 
 def test_a_market_whose_data_stopped_coming_gets_no_live_signal() -> None:

@@ -38,7 +38,7 @@ def status(**values: Any) -> dict[str, Any]:
         "streams": {name: stream | {"last_error": None} for name in ("prices", "signals", "market_state", "full_scan")},
         "exchanges": {"kucoinfutures": exchange},
         "skipped": {},
-        "store": {"failure": None},
+        "store": {"cause": None},
         "simulated": False,
     }
     return plain | values
@@ -95,7 +95,7 @@ def test_it_fits_the_terminal_with_as_many_signals_as_there_is_room_for(size: tu
 
 
 def test_what_is_wrong_stands_at_the_end_the_gravest_last() -> None:
-    facts = status(store={"failure": "training_data: disk full"}, skipped={"binance:MATIC/USDT": "not listed"})
+    facts = status(store={"cause": "training_data: disk full"}, skipped={"binance:MATIC/USDT": "not listed"})
     facts["streams"]["signals"]["last_error"] = "ValueError: boom"
     assert shown(facts, []).splitlines()[-4:] == [
         "skipped binance:MATIC/USDT: not listed",
