@@ -11,6 +11,7 @@ import pytest
 
 import momentum_scanner
 import scanner
+from scanner.terminal import full_scan
 from scanner.terminal.full_scan import main
 
 ROOT = Path(__file__).parents[1]
@@ -75,19 +76,37 @@ def test_some_symbols_of_either_protocol(exchange, capsys):
         (["--min-volume", "-1"], "--min-volume: -1.0 is not a number from 0"),
         (["--log-level", "loud"], "SCANNER_LOG_LEVEL: 'loud' is not one of"),
         (["--exchange", "replay"], "asks for a replay"),
+        (["--exchange", "binnance"], "did you mean binance"),
+        (["--exchange", "nope"], "'nope' is not known"),
+        (["--symbols", "BTC/USDT,B$$"], "--symbols: 'B$$' is not a symbol such as"),
+        (["--symbols", " , "], "--symbols: ' , ' names no symbol"),
+        (["--plot", "x.bmp"], "--plot: 'x.bmp' does not end with .png, .svg, .pdf"),
+        (["--csv", "/nodir/x.csv"], "--csv: '/nodir/x.csv' cannot be written: No such file or directory"),
+        (["--report", "/proc/x.html"], "--report: '/proc/x.html' cannot be written"),
+        (["--report", "/"], "--report: '/' is not a file"),
     ],
 )
-def test_wrong_input_is_named_and_ends_with_2(arguments, said, capsys):
+def test_wrong_input_is_named_and_ends_with_2_before_anything_is_scanned(arguments, said, capsys, monkeypatch):
+    monkeypatch.setattr(full_scan, "scan_with_candles", lambda *_: pytest.fail("was scanned"))
     assert main(arguments, {}) == 2
-    assert said in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert complaint.count("\n") == 1
 
 
-def test_an_unknown_exchange_and_a_file_that_cannot_be_written_end_with_1(tmp_path, capsys):
-    assert main(["--exchange", "binnance"], {}) == 1
-    assert "did you mean binance" in capsys.readouterr().err
-    arguments = ["--symbols", "BTC/USDT", "--quick", "--csv", str(tmp_path / "none" / "out.csv")]
-    assert main(arguments, {}) == 1
-    assert "momentum_scanner: " in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--symbols", "NOPE/USDT"], "NOPE/USDT not listed"),
+        (["--quote", "BRL"], "no market is quoted in BRL"),
+    ],
+)
+def test_nothing_scanned_says_why_and_ends_with_1(arguments, said, tmp_path, capsys):
+    assert main([*arguments, "--csv", str(tmp_path / "out.csv")], {}) == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("momentum_scanner: nothing scanned on simulated: ")
+    assert said in complaint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_shows_examples(capsys):

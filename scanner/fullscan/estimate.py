@@ -111,7 +111,8 @@ class _Terms:
         total = 50 + np.where((self.ms > 0) & (self.ml > 0), moved, -moved)
         total += np.select([(rsi_ > 40) & (rsi_ < 60), (rsi_ > 70) | (rsi_ < 30)], [5.0, -10.0], 0.0)
         total += np.minimum(50 * abs(macd), 10) * np.where(macd > 0, 1, -1)
-        return np.clip(total + np.select([self.vr > 1.2, self.vr < 0.8], [5.0, -3.0], 0.0), 0, 100)
+        total += np.select([self.vr > 1.2, self.vr < 0.8], [5.0, -3.0], 0.0)
+        return np.asarray(np.clip(total, 0, 100))
 
 
 def _unit(values: Float) -> Float:

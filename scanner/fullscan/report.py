@@ -28,7 +28,7 @@ def text_report(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     lines += [_levels(row) for row in table.head(BEST).to_dict("records") if side_of(row["signal"]) != "HOLD"]
     left_out = {**facts.get("skipped", {}), **facts.get("failed", {})}
     if left_out:
-        lines += ["", f"{len(left_out)} markets have no row: {_reasons(left_out)}"]
+        lines += ["", f"{len(left_out)} markets have no row: {reasons(left_out)}"]
     return "\n".join(lines)
 
 
@@ -81,6 +81,7 @@ def _levels(row: Mapping[Any, Any]) -> str:
     )
 
 
-def _reasons(left_out: Mapping[str, str], most: int = 3) -> str:
+def reasons(left_out: Mapping[str, str], most: int = 3) -> str:
+    """Why the first few markets have no row."""
     shown = [f"{symbol} {reason}" for symbol, reason in list(left_out.items())[:most]]
     return "; ".join(shown) + ("; ..." if len(left_out) > most else "")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scanner.errors import InvalidInput
 from scanner.fullscan.hyper import HyperParameters
-from scanner.fullscan.report import sides, text_report
+from scanner.fullscan.report import headline, sides, text_report
 from scanner.fullscan.reversal import trend_reversal
 from scanner.fullscan.row import COLUMNS, indicators_of
 from scanner.fullscan.settings import TradingConfig, get_dynamic_config, plan_for
@@ -125,7 +125,7 @@ class ScanResults:
         """Ranking, RSI against opportunity, signals and regimes in one picture, written to `save_path` when given."""
         from scanner.fullscan import plots
 
-        return plots.saved(plots.analysis_figure(self.scan_results, "Full scan"), save_path)
+        return plots.saved(plots.analysis_figure(self.scan_results, self._title()), save_path)
 
     def plot_comparative_performance(
         self, symbols: Iterable[str] | None = None, save_path: str | Path | None = None
@@ -140,6 +140,12 @@ class ScanResults:
         from scanner.fullscan import plots
 
         return plots.saved(plots.performance_figure(self._frames_of(symbols)), save_path)
+
+    def _title(self) -> str:
+        table, facts = self.scan_results, self._facts()
+        if table.empty:
+            return "Full scan"
+        return headline(table, facts) + (", simulated data" if facts.get("simulated") else "")
 
     def _facts(self) -> dict[str, Any]:
         """What is known of the newest scan besides its rows."""

@@ -58,9 +58,13 @@ def test_simulated_results_say_so(results):
     try:
         assert "simulated data" in results.generate_report()
         assert "simulated data" in results.generate_html_report()
+        assert results.plot_analysis().get_suptitle().endswith(", simulated data")
     finally:
         del results.scan_results.attrs["simulated"]
     assert "simulated data" not in results.generate_report()
+    title = results.plot_analysis().get_suptitle()
+    assert title.startswith("Full scan of binance, medium, 2025-10-09")
+    assert "simulated" not in title
 
 
 def test_without_results_everything_says_so(tmp_path):
