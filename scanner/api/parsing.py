@@ -70,7 +70,7 @@ def json_object(body: bytes, known: tuple[str, ...]) -> dict[str, object]:
     except orjson.JSONDecodeError as error:
         raise InvalidInput("body", body[:80].decode("utf-8", "replace"), f"is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise InvalidInput("body", value, "is not a JSON object")
+        raise InvalidInput("body", body[:80].decode("utf-8", "replace"), "is not a JSON object")
     for key in value:
         if key not in known:
             raise InvalidInput(key[:60] or "''", value[key], f"is unknown here; known are {', '.join(known)}")

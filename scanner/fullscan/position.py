@@ -37,7 +37,8 @@ def calculate_position(values: Mapping[str, object]) -> dict[str, Any]:
     Raises
     ------
     InvalidInput
-        A value is no number, not above 0 (`feeRate`: below 0), or the stop is at the entry; the message names it.
+        A value is no number, not above 0 (`feeRate`: below 0) or above 1e15, or the stop is at the entry; the message
+        names it.
     """
     given = {name: _number(name, values.get(name, default)) for name, default in DEFAULTS.items()}
     balance, risk_pct, entry, stop, leverage, fee = given.values()
@@ -90,9 +91,10 @@ def _warnings(margin: float, balance: float, leverage: float, risk_pct: float, b
 
 def _number(name: str, value: object) -> float:
     """`value` as a finite number in bounds, or InvalidInput."""
-    expected = "is not a number from 0" if name == "feeRate" else "is not a number above 0"
+    span = f"from 0 to {LARGEST:g}" if name == "feeRate" else f"above 0 and up to {LARGEST:g}"
+    expected = f"is not a number {span}"
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise InvalidInput(name, value, expected)
+        raise InvalidInput(name, value, f"is of type {type(value).__name__}, not a number {span}")
     try:
         number = float(value)
     except (ValueError, OverflowError):

@@ -411,7 +411,7 @@ def test_multi_timeframe_tells_how_timeframes_agree(client: Client, scan: FakeSc
 def test_multi_timeframe_takes_symbols_as_people_write_them(client: Client, scan: FakeScan) -> None:
     asked: list[Any] = []
     scan.on_ask = lambda spec, options: asked.append((spec.id, options["symbols"]))
-    body = {"symbol": "simulatedfutures:eth-usdt", "timeframes": ["1h", "1h", "4h"], "minOpportunity": 90}
+    body = {"symbol": "simulatedfutures:eth-usdt", "timeframes": ["1h", "4h"], "minOpportunity": 90}
     answer = client.post(f"{API}/multi-timeframe", body)
     assert asked == [("simulatedfutures", ["ETH/USDT"])]
     assert scan.asked == [("simulatedfutures", "1h", "4h", True)]

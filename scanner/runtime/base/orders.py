@@ -74,13 +74,19 @@ class Orders:
         return SPOT_SIMULATED if self.settings.simulated else DEFAULT_EXCHANGE
 
     def timeframes(self, timeframes: object) -> tuple[str, ...]:
-        """Written timeframes from a list, each once. Raises InvalidInput."""
+        """Written timeframes from a list; an interval may be named once, as itself or by its alias.
+
+        Raises
+        ------
+        InvalidInput
+        """
         if not isinstance(timeframes, list) or not 1 <= len(timeframes) <= MOST_TIMEFRAMES:
             expected = f"is not a list of 1 to {MOST_TIMEFRAMES} timeframes such as 'medium' or '1h'"
             raise InvalidInput("timeframes", timeframes, expected)
-        for i, timeframe in enumerate(timeframes):
-            self.timeframe_of(timeframe, f"timeframes[{i}]")
-        return tuple(dict.fromkeys(timeframes))
+        intervals = [self.timeframe_of(each, f"timeframes[{i}]") for i, each in enumerate(timeframes)]
+        if len(set(intervals)) != len(intervals):
+            raise InvalidInput("timeframes", timeframes, "names one timeframe twice")
+        return tuple(timeframes)
 
     def _known(self, exchange: object) -> str:
         if exchange in REPLAYS and self.recording() is None:
