@@ -7,6 +7,7 @@ twice. Threads serve requests beside it. Requests are not counted: recycling a w
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 bind = f"{os.environ.get('SCANNER_HOST', '127.0.0.1')}:{os.environ.get('SCANNER_PORT', '5001')}"
@@ -58,16 +59,30 @@ def post_worker_init(worker: Any) -> None:
     """Begin scanning where SCANNER_AUTOSTART says so; answer whoever waits for a scan when the worker is to end."""
     import scanner_api
     from scanner.api.server import address_of, begin
-    from scanner.errors import ScannerError
+    from scanner.errors import FolderInUse, ScannerError
 
     _answer_who_waits(scanner_api.service)
     names = [listener.getsockname() for listener in worker.sockets]
     address = next((address_of(name) for name in names if isinstance(name, tuple)), f"http://{bind}")
-    try:
-        begin(scanner_api.service, address)
-    except ScannerError as error:
-        worker.log.error("cannot scan: %s", error)
-        sys.exit(BOOT_FAILED)
+    ends = time.monotonic() + graceful_timeout + 2  # on a reload the worker before this one still owns the data folder
+    while True:
+        try:
+            return begin(scanner_api.service, address)
+        except FolderInUse as error:
+            if time.monotonic() > ends:
+                worker.log.error("cannot scan: %s", error)
+                sys.exit(BOOT_FAILED)
+            time.sleep(0.25)
+        except ScannerError as error:
+            worker.log.error("cannot scan: %s", error)
+            sys.exit(BOOT_FAILED)
+
+
+def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
+    """Stay at one worker when a signal asks for more."""
+    if old_value is not None and new_value > 1:
+        server.log.error("staying at one worker: each would run a scanner of its own")
+        server.num_workers = 1
 
 
 def _answer_who_waits(service: Any) -> None:

@@ -79,7 +79,7 @@ def test_no_page_names_a_path_that_does_not_exist() -> None:
 def test_every_kind_of_refusal_is_in_the_table() -> None:
     told = {(int(row[0]), row[1].strip("`")) for row in rows(section("API.md", "Errors")) if row[0].isdigit()}
     assert {(status, title) for _, status, title in STATUS_OF} <= told
-    assert {status for status, _ in told} == {status for _, status, _ in STATUS_OF} | {401, 404, 405, 413}
+    assert {status for status, _ in told} == {status for _, status, _ in STATUS_OF} | {401, 403, 404, 405, 413}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_cors import CORS
 
-from scanner.api.auth import require_key
+from scanner.api.auth import refuse_strange_pages, require_key
 from scanner.api.base import base_routes
 from scanner.api.continuous import continuous_routes, health_routes
 from scanner.api.parsing import LONGEST_BODY
@@ -21,6 +21,7 @@ def create_app(service: ScannerService) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     CORS(app, origins=origins, always_send=False)
+    refuse_strange_pages(app, origins)
     if settings.api_key:
         require_key(app, settings.api_key)
     app.register_blueprint(health_routes())

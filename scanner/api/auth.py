@@ -1,12 +1,17 @@
-"""Who may change something: callers that know the key, when one is set. Reading stays open."""
+"""Who may change something: callers that know the key, when one is set, and no page of a strange site.
+
+Reading stays open.
+"""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
 from flask import Flask, Response, jsonify, request
 
 from scanner.api.rendering import error_body
+from scanner.errors import shown
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})  # OPTIONS: a browser's preflight carries no key
 SCHEME = "bearer"
@@ -21,6 +26,21 @@ def require_key(app: Flask, key: str) -> None:
         if request.method in READING or is_authorized(given, key):
             return None
         return refusal(given)
+
+
+def refuse_strange_pages(app: Flask, origins: Sequence[str]) -> None:
+    """Refuse requests that may change something and come from a web page that is neither named nor our own.
+
+    A browser sends such a request even where it hides the answer from the page.
+    """
+
+    @app.before_request
+    def refuse() -> tuple[Response, int] | None:
+        origin = request.headers.get("Origin")
+        if origin is None or request.method in READING or origin in (*origins, request.host_url.rstrip("/")):
+            return None
+        message = f"Pages of {shown(origin)} may not change anything here; SCANNER_CORS_ORIGINS names those that may."
+        return jsonify(error_body("Forbidden", message)), 403
 
 
 def is_authorized(header: str, key: str) -> bool:

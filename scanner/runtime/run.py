@@ -93,7 +93,7 @@ class Run:
             self.streams.stop(max(ends - time.monotonic(), 0.5))
         finally:
             self.venue.close()
-            self.store.close()
+            self.store.close(within_s=max(ends - time.monotonic(), 0.5))
 
     def exchange_states(self) -> dict[str, ExchangeState]:
         """How every exchange is doing, or was when the run ended."""

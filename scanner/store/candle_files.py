@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import threading
 import zlib
 from collections.abc import Callable
@@ -172,11 +173,14 @@ class CandleFiles:
             with self._lock:
                 self._allowance_s -= self._clock() - started
 
-    def write_all(self) -> None:
-        """Write every candle that waits."""
+    def write_all(self, within_s: float = math.inf) -> None:
+        """Write every candle that waits, file by file, as long as `within_s` lasts."""
+        until = self._clock() + within_s
         with self._lock:
             everything = list(self._files.values())
         for file in everything:
+            if self._clock() >= until:
+                return
             self._write(file)
 
     def write(self, name: str) -> None:

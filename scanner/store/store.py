@@ -7,6 +7,7 @@ and timeframe. What cannot be written is counted and shown by `health`, and stop
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -56,7 +57,7 @@ class TrainingStore:
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
         self._candles = CandleFiles(self.ohlcv_path, clock, self._note_candles)
         self._ownership = Ownership(self.base_path)
-        self._opening = threading.Lock()
+        self._clock, self._opening = clock, threading.Lock()
         self._is_open = False
 
     # -- owning ----------------------------------------------------------------------------------------------------
@@ -90,19 +91,24 @@ class TrainingStore:
         """
         self._own()
         self._candles.write_all()
-        try:
-            self._signals.sync()
-        finally:
-            self._clusters.sync()
+        self._sync()
         self._health.raise_failures(["ohlcv/"])
 
-    def close(self) -> None:
-        """Flush and give the folder back; does nothing the second time. What cannot be written is lost, and counted."""
+    def close(self, within_s: float = math.inf) -> None:
+        """Write what waits and give the folder back; does nothing the second time.
+
+        What cannot be written, or not `within_s`, is counted; candles can be fetched again.
+        """
         if not self._is_open:
             return
+        until = self._clock() + within_s
         try:
             with suppress(StoreFailure, FolderInUse):
-                self.flush()
+                self._own()
+                self._candles.write_all(within_s)
+            if self._clock() < until:
+                with suppress(StoreFailure):
+                    self._sync()
             lost = self._candles.count()["waiting"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
@@ -279,6 +285,12 @@ class TrainingStore:
         }
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _sync(self) -> None:
+        try:
+            self._signals.sync()
+        finally:
+            self._clusters.sync()
 
     def _own(self) -> None:
         """Own the folder; raises StoreFailure when it cannot be written to, FolderInUse when it is another's."""

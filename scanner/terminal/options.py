@@ -128,7 +128,7 @@ def read_config(path: Path) -> StreamConfig:
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput("--config", str(path), f"cannot be read: {error}") from error
     return StreamConfig.from_mapping(values, prefix=path.name)
 

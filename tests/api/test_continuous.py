@@ -336,3 +336,15 @@ def test_a_browser_may_call_from_named_origins_only(fresh: Client) -> None:
 
 def test_symbols_may_be_percent_encoded_whole(scanned: Client) -> None:
     assert scanned.get(f"{API}/continuous/confluence/{quote('simulated:BTC/USDT', safe='')}").status == 200
+
+
+def test_a_page_of_a_strange_site_may_not_start_or_stop_a_scan(fresh: Client) -> None:
+    for path in ("start", "stop"):
+        answer = fresh.post(
+            f"{API}/continuous/{path}", b"{}", {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+        )
+        assert answer.status == 403
+        assert set(answer.body) == {"error", "message"}
+    assert fresh.get(f"{API}/continuous/status").body["running"] is False
+    for origin in ("http://localhost:5173", f"http://127.0.0.1:{fresh.port}"):
+        assert fresh.post(f"{API}/continuous/stop", None, {"Origin": origin}).status == 200
