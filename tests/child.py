@@ -69,6 +69,10 @@ class Child:
         self._join()
         return status
 
+    def send(self, number: int) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
         """Send a signal to the process; its exit status and how long it took, in seconds."""
         began = time.monotonic()

@@ -127,6 +127,18 @@ def test_gunicorn_refuses_what_would_break_the_scanner(
         assert_refused(child, "refusing to start: ", named)
 
 
+def test_a_reload_goes_on_scanning_and_a_signal_for_more_workers_changes_nothing(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, *ANY_PORT, **SCANNING) as child:
+        child.wait_until_said("simulated is live")
+        child.send(signal.SIGHUP)
+        child.wait_until_said("(?s)simulated is live.*stopped after.*simulated is live")
+        child.send(signal.SIGTTIN)
+        child.wait_until_said("staying at one worker")
+        status, took_s = child.stop(signal.SIGTERM)
+        assert (status, took_s < 5) == (0, True)
+        assert "cannot scan" not in child.err
+
+
 def test_gunicorn_does_not_try_again_what_cannot_be_scanned(tmp_path: Path) -> None:
     with gunicorn(tmp_path, *ANY_PORT, SCANNER_AUTOSTART="1", SCANNER_REPLAY="missing.parquet") as child:
         assert child.wait() != 0

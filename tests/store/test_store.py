@@ -359,3 +359,15 @@ def test_nothing_is_left_open(tmp_path):
             store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
             store.dataset(BITCOIN, 30, LENGTH_MS, MIDNIGHT + 30 * MINUTE_MS)
     assert len(listing(Path("/proc/self/fd"))) == before
+
+
+def test_a_close_without_time_gives_the_folder_back_and_leaves_the_rest_to_be_fetched_again(tmp_path: Path) -> None:
+    store = TrainingStore(tmp_path)
+    store.open()
+    price = np.array([1.0])
+    for minute in (0, 5):  # a new file is written at once, the next candle waits
+        store.append_candles(Market("binance", "BTC/USDT"), "5m", np.array([minute * 60_000]), *[price] * 5)
+    store.close(within_s=0.0)
+    assert store.health()["waiting"] == 1
+    with TrainingStore(tmp_path) as next_one:
+        assert len(next_one.candles(Market("binance", "BTC/USDT"), "5m")) == 1
