@@ -126,13 +126,13 @@ class ScannerService:
             try:
                 store.open()
                 run = Run(order, venue, store, self.full_scan)
-            except BaseException:
+            except BaseException:  # nothing stays open whatever went wrong; the caller hears of it
                 venue.close()
                 store.close()
                 raise
             try:
                 run.start()
-            except BaseException:
+            except BaseException:  # the same, with a run to end
                 run.stop()
                 raise
             self._run, self._running = run, True
