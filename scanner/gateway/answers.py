@@ -7,6 +7,7 @@ currency.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
@@ -15,15 +16,29 @@ from scanner.errors import ExchangeFailure
 from scanner.markets import Market
 
 
+class Purpose(IntEnum):
+    """What candles are asked for; when not all can be, the smaller goes first."""
+
+    GAP = 0  # closed candles are missing from what is known: a repair
+    CLOSE = 1  # a candle has just closed and its final signal waits
+    BACKFILL = 2  # the history of a market new to the scan
+    FORMING = 3  # the volume of the candle now forming; prices come without
+
+
 @dataclass(frozen=True, slots=True)
 class CandleRequest:
-    """Candles wanted: `limit` of them from `since_ms` on; `gap` marks a repair, which goes first."""
+    """Candles wanted: `limit` of them from `since_ms` on, and what for.
+
+    `value` tells what the refresh of a forming candle is worth, in any unit: the higher goes first. The other purposes
+    have none.
+    """
 
     market: Market
     timeframe: str
     since_ms: int
     limit: int
-    gap: bool = False
+    purpose: Purpose = Purpose.FORMING
+    value: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Which candles to ask for when not all can be: gaps first, then what was refreshed longest ago."""
+"""Which candles to ask for when not all can be: by purpose, then by value, then what was refreshed longest ago."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def plan_requests(wanted: Iterable[Wanted], budget: Budget, now: float) -> tuple
     return chosen, deferred
 
 
-def _worth(want: Wanted) -> tuple[bool, float]:
-    return (not want.request.gap, want.refreshed)
+def _worth(want: Wanted) -> tuple[int, float, float]:
+    return (want.request.purpose, -want.request.value, want.refreshed)

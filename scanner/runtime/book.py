@@ -17,7 +17,7 @@ from scanner.core.analysis import Analysis, analyse
 from scanner.core.candles import Bool, Candles, Float, Int
 from scanner.core.panel import Panel, assemble, forming
 from scanner.core.percentile import percentile_of
-from scanner.gateway.answers import CandleAnswer, CandleRequest
+from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.markets import Market
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.timeframes import length_ms, open_time_of
@@ -102,14 +102,16 @@ class Book:
         for timeframe, panel in self.panels.items():
             since = open_time_of(now_ms, panel.timeframe_ms) - (panel.length - 1) * panel.timeframe_ms
             for row in np.flatnonzero(~self.loaded[timeframe]):
-                yield CandleRequest(self.markets[row], timeframe, max(since, 0), panel.length, gap=True)
+                yield CandleRequest(self.markets[row], timeframe, max(since, 0), panel.length, Purpose.BACKFILL)
 
     def _increments(self, now_ms: int) -> Iterator[CandleRequest]:
         step = self.panels[self.base].timeframe_ms
         newest = self.final_through_ms[self.base]
         for row in np.flatnonzero(self.loaded[self.base]):
             since = int(newest[row]) + step
-            yield CandleRequest(self.markets[row], self.base, since, (now_ms - since) // step + 2)
+            closed = (now_ms - since) // step  # candles that have closed and are not final yet
+            purpose = (Purpose.FORMING, Purpose.CLOSE, Purpose.GAP)[min(closed, 2)]
+            yield CandleRequest(self.markets[row], self.base, since, closed + 2, purpose)
 
     # --- what came in ----------------------------------------------------------------------------------------------
 

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.gateway.answers import CandleRequest
+from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.gateway.budget import KNOWN, Budget, used_weight, weights_of
 from scanner.gateway.plan import Wanted, plan_requests
 from scanner.gateway.prices import weight_per_window
 from scanner.markets import Market
 
 
-def request(name: str = "BTC/USDT", *, gap: bool = False) -> CandleRequest:
-    return CandleRequest(Market("binance", name), "5m", 0, 2, gap)
+def request(name: str = "BTC/USDT", purpose: Purpose = Purpose.FORMING) -> CandleRequest:
+    return CandleRequest(Market("binance", name), "5m", 0, 2, purpose)
 
 
 def test_what_binance_asks_for_its_calls():
@@ -108,7 +108,7 @@ def test_what_others_use_is_never_spent_again(spending, told, limit):
 
 def test_gaps_go_first_then_what_was_refreshed_longest_ago():
     fresh, stale, never = Wanted(request("A/B"), 2, 50), Wanted(request("C/D"), 2, 10), Wanted(request("E/F"), 2, -1)
-    gap = Wanted(request("G/H", gap=True), 2, 60)
+    gap = Wanted(request("G/H", Purpose.GAP), 2, 60)
     chosen, deferred = plan_requests([fresh, stale, gap, never], Budget(10, 60, share=0.6), 100)
     assert chosen == [gap, never, stale]
     assert deferred == [fresh]
@@ -127,10 +127,8 @@ def test_one_that_can_never_fit_does_not_block_the_others():
     assert plan_requests([huge, cheap], Budget(20, 60), 0) == ([cheap], [huge])
 
 
-wants = st.lists(
-    st.builds(Wanted, st.builds(lambda gap: request(gap=gap), st.booleans()), st.integers(1, 30), st.floats(0, 100)),
-    max_size=30,
-)
+requests = st.builds(lambda purpose: request(purpose=purpose), st.sampled_from(Purpose))
+wants = st.lists(st.builds(Wanted, requests, st.integers(1, 30), st.floats(0, 100)), max_size=30)
 
 
 @given(wants, st.integers(1, 300), st.floats(0.05, 1), st.integers(0, 100), st.integers(0, 50))

@@ -8,7 +8,7 @@ import pytest
 from scanner.config import StreamConfig
 from scanner.core.analysis import analyse
 from scanner.core.candles import Candles, Int
-from scanner.gateway.answers import CandleAnswer, CandleRequest
+from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.markets import Market
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book
@@ -77,7 +77,7 @@ def test_a_new_book_asks_for_the_whole_history_of_every_timeframe_once() -> None
     book, exchange = opened()
     first = book.wanted(NOW)
     assert {(r.market, r.timeframe) for r in first} == {(m, t) for m in (BTC, ETH) for t in ("5m", "1h")}
-    assert all(request.gap for request in first)
+    assert all(request.purpose is Purpose.BACKFILL for request in first)
     cycle(book, exchange, NOW)
     second = book.wanted(NOW + 30_000)
     assert {r.timeframe for r in second} == {"5m"}
@@ -191,7 +191,11 @@ def test_a_longer_candle_that_came_whole_is_not_rewritten_from_fewer_parts() -> 
     before, after = NOW - 10 * MINUTE_MS, NOW
     requests = book.wanted(before)
     book.take([exchange.answer(r, before) for r in requests if r.timeframe == "5m"], before)
-    hours = [CandleRequest(r.market, "1h", r.since_ms, r.limit + 1, gap=True) for r in requests if r.timeframe == "1h"]
+    hours = [
+        CandleRequest(r.market, "1h", r.since_ms, r.limit + 1, Purpose.BACKFILL)
+        for r in requests
+        if r.timeframe == "1h"
+    ]
     book.take([exchange.answer(r, after) for r in hours], after)  # the hour has closed since
     hour = NOW - NOW % HOUR_MS - HOUR_MS
     truth = exchange.answer(CandleRequest(BTC, "1h", hour, 1), after)
@@ -215,7 +219,10 @@ def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
     book = Book("binance", (BTC,), CONFIG, NOW, simulated=False)
     cycle(book, exchange, NOW)
     grown = book.grown([ETH], NOW + STEP)
-    assert {(r.market, r.gap) for r in grown.wanted(NOW + STEP) if r.timeframe == "5m"} == {(BTC, False), (ETH, True)}
+    assert {(r.market, r.purpose) for r in grown.wanted(NOW + STEP) if r.timeframe == "5m"} == {
+        (BTC, Purpose.CLOSE),
+        (ETH, Purpose.BACKFILL),
+    }
     made = cycle(grown, exchange, NOW + 2 * STEP)
     told = [(market, int(batch.candle_time[0])) for batch in made for market in batch.markets]
     first = NOW - NOW % STEP
@@ -225,9 +232,7 @@ def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
 def test_a_young_market_is_not_ranked_among_scores_that_were_never_made() -> None:
     book, exchange = opened()
     requests = [r for r in book.wanted(NOW) if r.timeframe == "5m"]
-    young = [
-        exchange.answer(CandleRequest(r.market, "5m", NOW - NOW % STEP - 114 * STEP, 116, True), NOW) for r in requests
-    ]
+    young = [exchange.answer(CandleRequest(r.market, "5m", NOW - NOW % STEP - 114 * STEP, 116), NOW) for r in requests]
     book.take(
         [
             CandleAnswer(r, *(getattr(a, n) for n in ("open_time", *COLUMNS)), NOW)
@@ -277,7 +282,7 @@ def test_a_book_that_fell_far_behind_loads_its_history_again() -> None:
     cycle(book, exchange, NOW)
     later = NOW + 2000 * STEP
     book.take([], later)
-    assert all(request.gap for request in book.wanted(later))
+    assert all(request.purpose is Purpose.BACKFILL for request in book.wanted(later))
 
 
 def test_candles_for_the_store_are_handed_out_once_and_only_when_final() -> None:
