@@ -1,4 +1,4 @@
-"""Choosing among newest signal records: what a request's filters mean."""
+"""Choosing among the newest signals: what a request's filters mean, on columns and on plain records."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
 from scanner.runtime.batches import Record
+from scanner.runtime.newest import NewestSignals
 from scanner.timeframes import LENGTH_MS
 
 
@@ -22,26 +23,45 @@ class SignalQuery:
     limit: int = 50
 
 
-def select_records(records: Sequence[Record], query: SignalQuery, styles: Mapping[str, str]) -> list[Record]:
-    """The records that pass, best score first, then newest; at most `limit`.
+def select_signals(newest: NewestSignals, query: SignalQuery, styles: Mapping[str, str]) -> list[Record]:
+    """The signals that pass, best score first, then newest; at most `limit`, and no other becomes a record.
 
     Raises
     ------
     InvalidInput
         The symbol or the timeframe is none.
     """
+    if query.symbol is None:
+        return newest.records(newest.best(query.min_score, _timeframe(query, styles), query.limit))
+    found = newest.records(newest.meant(parse_symbol(query.symbol, allow_base=True)))
+    return select_records(found, query, styles)
+
+
+def select_records(records: Sequence[Record], query: SignalQuery, styles: Mapping[str, str]) -> list[Record]:
+    """The same among plain records, as they are read from disk."""
     chosen = [record for record in records if (record["combined_score"] or 0.0) >= query.min_score]
     if query.symbol is not None:
         wanted = parse_symbol(query.symbol, allow_base=True)
-        chosen = [record for record in chosen if wanted.matches(Market(record["exchange"], record["symbol"]))]
-    if query.timeframe is not None:
-        timeframe = styles.get(query.timeframe, query.timeframe)
-        if timeframe not in LENGTH_MS:
-            known = ", ".join([*styles, *dict.fromkeys([*styles.values(), *LENGTH_MS])])
-            raise InvalidInput("timeframe", query.timeframe, f"is not one of {known}")
+        chosen = [record for record in chosen if wanted.matches(market_of(record))]
+    if (timeframe := _timeframe(query, styles)) is not None:
         chosen = [record for record in chosen if record["timeframe"] == timeframe]
     chosen.sort(key=lambda record: (record["combined_score"] or 0.0, record["timestamp"]), reverse=True)
     return chosen[: query.limit]
+
+
+def market_of(record: Record) -> Market:
+    return Market(record["exchange"], record["symbol"])
+
+
+def _timeframe(query: SignalQuery, styles: Mapping[str, str]) -> str | None:
+    """The timeframe that is asked for, a style's or itself. Raises InvalidInput."""
+    if query.timeframe is None:
+        return None
+    timeframe = styles.get(query.timeframe, query.timeframe)
+    if timeframe not in LENGTH_MS:
+        known = ", ".join([*styles, *dict.fromkeys([*styles.values(), *LENGTH_MS])])
+        raise InvalidInput("timeframe", query.timeframe, f"is not one of {known}")
+    return timeframe
 
 
 def newest_by_style(records: Sequence[Record], exchanges: Sequence[str], fresh_from: datetime) -> dict[str, Record]:

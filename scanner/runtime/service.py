@@ -21,7 +21,7 @@ from scanner.errors import NotRunning
 from scanner.fullscan.panel import PanelScanner
 from scanner.fullscan.settings import interval_of
 from scanner.fullscan.standalone import scan_timeframes
-from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
+from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
 from scanner.records import MarketTick, utc
 from scanner.runtime.base.connecting import try_exchange
@@ -29,9 +29,8 @@ from scanner.runtime.base.orders import Orders
 from scanner.runtime.base.scans import BaseScans, Scan
 from scanner.runtime.batches import Record
 from scanner.runtime.cycles import FullScan
-from scanner.runtime.query import SignalQuery, newest_by_style, select_records
+from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals
 from scanner.runtime.run import Run
-from scanner.runtime.state import newest_places
 from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges
 from scanner.settings import Settings
 from scanner.simulated import Recording
@@ -194,7 +193,9 @@ class ScannerService:
         NotRunning
             Nothing was ever scanned here and nothing is on disk.
         """
-        return select_records(self._newest_records(), query, self._styles())
+        if self._run is not None:
+            return select_signals(self._run.state.current().signals, query, self._styles())
+        return select_records(self._stored_records(), query, self._styles())
 
     def confluence(self, symbol: str, min_score: float = 60.0) -> Record:
         """How the timeframes of one symbol agree.
@@ -206,7 +207,11 @@ class ScannerService:
         InvalidInput, NotRunning
         """
         wanted = parse_symbol(symbol)
-        records = [record for record in self._newest_records() if wanted.matches(_market(record))]
+        if self._run is not None:
+            newest = self._run.state.current().signals
+            records = newest.records(newest.meant(wanted))
+        else:
+            records = [record for record in self._stored_records() if wanted.matches(market_of(record))]
         fresh_from = utc(self._now_ms() - FRESH_CYCLES * self._signal_interval_ms())
         details = newest_by_style(records, self._exchange_order(), fresh_from)
         return _confluence_record(wanted, details, min_score)
@@ -257,9 +262,7 @@ class ScannerService:
         """Kept signals by ``binance:BTC/USDT:5m``."""
         return self._run.state.history() if self._run is not None else {}
 
-    def _newest_records(self) -> list[Record]:
-        if self._run is not None:
-            return [batch.record(i) for batch, i in newest_places(self._run.state.current())]
+    def _stored_records(self) -> list[Record]:
         self._require_data()
         return self._reader.newest_signals()
 
@@ -285,10 +288,6 @@ class ScannerService:
 def _candle_rows(kept: tuple[Any, Any]) -> deque[list[float]]:
     open_time, candles = kept
     return deque(np.column_stack([open_time, *candles.columns()]).tolist())
-
-
-def _market(record: Record) -> Market:
-    return Market(record["exchange"], record["symbol"])
 
 
 def _confluence_record(wanted: Wanted, details: Mapping[str, Record], min_score: float) -> Record:

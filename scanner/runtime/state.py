@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from scanner.markets import Market
 from scanner.runtime.batches import Context, Record, SignalBatch
+from scanner.runtime.newest import NewestSignals
 from scanner.runtime.ticks import TickTable
 
 Key = tuple[str, str]  # exchange, timeframe
@@ -23,6 +24,7 @@ class Snapshot:
 
     ticks: Mapping[str, TickTable] = field(default_factory=lambda: MappingProxyType({}))
     newest: Mapping[Key, tuple[SignalBatch, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    signals: NewestSignals = field(default_factory=NewestSignals)  # the same, as one table to choose from
     market_state: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     context: Context = field(default_factory=Context)
     full_scan: Mapping[str, Any] | None = None
@@ -53,14 +55,15 @@ class State:
     def publish_signals(
         self, newest: Mapping[Key, tuple[SignalBatch, ...]], kept: Iterable[SignalBatch], candle_buffers: int
     ) -> None:
-        """Swap in the newest signals of some exchanges and add what is to be remembered."""
+        """Swap in the newest signals of some exchanges and add what is to be remembered; one thread does this."""
+        merged = MappingProxyType({**self._snapshot.newest, **newest})
+        signals = NewestSignals.of(batch for batches in merged.values() for batch in batches)
         with self._lock:
             for batch in kept:
                 for i, market in enumerate(batch.markets):
                     places = self._history.setdefault((market, batch.timeframe), deque(maxlen=self._keep))
                     places.append((batch, i))
-            merged = MappingProxyType({**self._snapshot.newest, **newest})
-            self._snapshot = replace(self._snapshot, newest=merged, candle_buffers=candle_buffers)
+            self._snapshot = replace(self._snapshot, newest=merged, signals=signals, candle_buffers=candle_buffers)
 
     def signal_count(self) -> int:
         with self._lock:
@@ -74,11 +77,3 @@ class State:
             f"{market}:{timeframe}": deque((batch.record(i) for batch, i in places), maxlen=self._keep)
             for (market, timeframe), places in copies.items()
         }
-
-
-def newest_places(snapshot: Snapshot) -> Iterator[Place]:
-    """The newest signal of every market and timeframe."""
-    for batches in snapshot.newest.values():
-        for batch in batches:
-            for i in range(len(batch)):
-                yield batch, i
