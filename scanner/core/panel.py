@@ -46,11 +46,11 @@ class Panel:
         )
         self.filled: Bool = np.zeros(shape, dtype=bool)
 
-    def begin_with(self, other: Panel) -> None:
-        """Take over the candles of a panel of the same timeframe and length, as the first rows of this one."""
+    def begin_with(self, other: Panel, rows: Int, theirs: Int) -> None:
+        """Take over the candles of the rows `theirs` of a panel of the same timeframe and length, as `rows` here."""
         self.end_ms = other.end_ms
         for name in (*self.COLUMNS, "filled"):
-            getattr(self, name)[: len(other.close)] = getattr(other, name)
+            getattr(self, name)[rows] = getattr(other, name)[theirs]
 
     @property
     def length(self) -> int:

@@ -1,30 +1,26 @@
-"""The book of one exchange: its panels, what they still need, and the signals they yield.
+"""The book of one exchange: what answers become in its panels, which candles are final, longer ones assembled.
 
-One thread writes a book (the signal stream); its lock is held only while candles are moved about, so that other
-threads may copy some out. It does not know the network. Time is an argument.
+What to ask for is decided in `asking`, what signals come of it in `signals`. One thread writes a book (the signal
+stream); its lock is held only while candles are moved about, so that other threads may copy some out. It does not know
+the network. Time is an argument.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from scanner.config import WINDOW, StreamConfig
-from scanner.core.analysis import Analysis, analyse
 from scanner.core.candles import Bool, Candles, Float, Int
 from scanner.core.panel import Panel, assemble, forming
-from scanner.core.percentile import percentile_of
-from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
+from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
-from scanner.runtime.batches import Context, SignalBatch
 from scanner.timeframes import length_ms, open_time_of
 
 HISTORY = 500  # closed candles a percentile ranks among
-FEWEST = 20  # candles a score needs
-ROWS_AT_ONCE = 64  # markets whose whole history is scored in one go: bounds the memory of a backfill
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,16 @@ class Book:
     ----------
     final_through_ms : dict of int64[M]
         Per timeframe, open time of each market's newest final candle; -1 before any.
+    told_through_ms : dict of int64[M]
+        Per timeframe, open time of each market's newest candle whose final signal has been made; -1 before any.
+    stored_through_ms : dict of int64[M]
+        Per timeframe, open time of each market's newest candle handed to the store; -1 before any.
+    complete_from_ms : int64[M]
+        From when on the base panel holds everything the exchange has.
     as_of_ms : int64[M]
         Market time of the newest good candle answer.
+    loaded : dict of bool[M]
+        Per timeframe, whether the market's history has been asked for and answered.
     """
 
     def __init__(
@@ -55,63 +59,45 @@ class Book:
         self.started_ms = started_ms
         self._lock = threading.Lock()
         self.base = config.base_timeframe
-        self._style_of = {timeframe: style for style, timeframe in config.styles.items()}
+        self.style_of = {timeframe: style for style, timeframe in config.styles.items()}
         self._row_of = {market: row for row, market in enumerate(self.markets)}
         keep = max(config.max_candles_per_timeframe, HISTORY) + WINDOW
-        longest = max(length_ms(timeframe) for timeframe in self._style_of) // length_ms(self.base)
+        longest = max(length_ms(timeframe) for timeframe in self.style_of) // length_ms(self.base)
         count = len(self.markets)
         self.panels = {
             timeframe: Panel(
                 count, length_ms(timeframe), max(keep, 2 * longest + 2) if timeframe == self.base else keep
             )
-            for timeframe in self._style_of
+            for timeframe in self.style_of
         }
-        self.loaded = {timeframe: np.zeros(count, dtype=bool) for timeframe in self._style_of}
-        self.final_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self._style_of}
-        self._told_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self._style_of}
-        self._stored_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self._style_of}
+        self.loaded = {timeframe: np.zeros(count, dtype=bool) for timeframe in self.style_of}
+        self.final_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
+        self.told_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
+        self.stored_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.complete_from_ms = np.full(count, np.iinfo(np.int64).max, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
 
     def grown(self, listed: Sequence[Market], now_ms: int) -> Book:
-        """A book that also holds markets listed since: what is known is carried over, the new ones begin now."""
-        grown = Book(self.exchange, (*self.markets, *listed), self.config, self.started_ms, simulated=self.simulated)
-        known = slice(0, len(self.markets))
+        """A book that also holds markets listed since; see `with_markets`."""
+        return self.with_markets((*self.markets, *listed), now_ms)
+
+    def with_markets(self, markets: Sequence[Market], now_ms: int) -> Book:
+        """A book of just these markets: what is known of them is carried over, the new ones begin now, others leave."""
+        book = Book(self.exchange, markets, self.config, self.started_ms, simulated=self.simulated)
+        rows = np.array([row for row, market in enumerate(book.markets) if market in self._row_of], dtype=np.int64)
+        known = np.array([self._row_of[book.markets[row]] for row in rows], dtype=np.int64)
         for timeframe, panel in self.panels.items():
-            grown.panels[timeframe].begin_with(panel)
-            grown.loaded[timeframe][known] = self.loaded[timeframe]
-            grown.final_through_ms[timeframe][known] = self.final_through_ms[timeframe]
-            grown._stored_through_ms[timeframe][known] = self._stored_through_ms[timeframe]
-            grown._told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
-            grown._told_through_ms[timeframe][known] = self._told_through_ms[timeframe]
-        grown.complete_from_ms[known] = self.complete_from_ms
-        grown.as_of_ms[known] = self.as_of_ms
-        return grown
+            book.panels[timeframe].begin_with(panel, rows, known)
+            book.told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
+            for name in ("loaded", "final_through_ms", "stored_through_ms", "told_through_ms"):
+                getattr(book, name)[timeframe][rows] = getattr(self, name)[timeframe][known]
+        book.complete_from_ms[rows] = self.complete_from_ms[known]
+        book.as_of_ms[rows] = self.as_of_ms[known]
+        return book
 
     @property
     def timeframes(self) -> tuple[str, ...]:
-        return tuple(self._style_of)
-
-    # --- what is missing -------------------------------------------------------------------------------------------
-
-    def wanted(self, now_ms: int) -> list[CandleRequest]:
-        """What must be asked for now: whole histories first, then the candles since the newest final one."""
-        return [*self._backfills(now_ms), *self._increments(now_ms)]
-
-    def _backfills(self, now_ms: int) -> Iterator[CandleRequest]:
-        for timeframe, panel in self.panels.items():
-            since = open_time_of(now_ms, panel.timeframe_ms) - (panel.length - 1) * panel.timeframe_ms
-            for row in np.flatnonzero(~self.loaded[timeframe]):
-                yield CandleRequest(self.markets[row], timeframe, max(since, 0), panel.length, Purpose.BACKFILL)
-
-    def _increments(self, now_ms: int) -> Iterator[CandleRequest]:
-        step = self.panels[self.base].timeframe_ms
-        newest = self.final_through_ms[self.base]
-        for row in np.flatnonzero(self.loaded[self.base]):
-            since = int(newest[row]) + step
-            closed = (now_ms - since) // step  # candles that have closed and are not final yet
-            purpose = (Purpose.FORMING, Purpose.CLOSE, Purpose.GAP)[min(closed, 2)]
-            yield CandleRequest(self.markets[row], self.base, since, closed + 2, purpose)
+        return tuple(self.style_of)
 
     # --- what came in ----------------------------------------------------------------------------------------------
 
@@ -196,97 +182,24 @@ class Book:
             self.loaded[timeframe] &= ~lost
         self.complete_from_ms[lost] = np.iinfo(np.int64).max
 
-    # --- signals ---------------------------------------------------------------------------------------------------
+    # --- for signals ------------------------------------------------------------------------------------------------
 
-    def score_history(self) -> None:
-        """Score the closed candles that are history, not news, and have no score yet; percentiles rank among them."""
-        for timeframe, panel in self.panels.items():
-            history_ms = np.minimum(self.final_through_ms[timeframe], self._news_from_ms(timeframe) - 1)
-            known = ~np.isnan(panel.close) & (panel.open_time[None, :] <= history_ms[:, None])
-            bare = known[:, WINDOW - 1 :] & np.isnan(panel.score[:, WINDOW - 1 :])
-            bare &= ~np.isnan(panel.close[:, WINDOW - FEWEST : panel.length - FEWEST + 1])  # too young to have one
-            rows = np.flatnonzero(bare.any(axis=1))
-            for start in range(0, len(rows), ROWS_AT_ONCE):
-                self._score_rows(panel, rows[start : start + ROWS_AT_ONCE], bare)
-
-    def _score_rows(self, panel: Panel, rows: Int, bare: Bool) -> None:
-        columns = np.flatnonzero(bare[rows].any(axis=0))
-        span = slice(columns[0], columns[-1] + WINDOW)
-        candles = Candles(*(getattr(panel, name)[rows, span] for name in Panel.COLUMNS[:5]))
-        analysis = analyse(candles.windows(WINDOW), self.config)
-        score = np.where(analysis.enough, analysis.combined_score, np.nan)
-        target = panel.score[rows, span.start + WINDOW - 1 : span.stop]
-        wanted = bare[rows, columns[0] : columns[-1] + 1]
-        panel.score[rows, span.start + WINDOW - 1 : span.stop] = np.where(wanted, score, target)
-
-    def finals(self, now_ms: int, context: Context) -> list[SignalBatch]:
-        """The signals of candles that have become final since the last call: once per market, timeframe and candle.
-
-        Candles that closed before the book was opened are history, not news.
-        """
-        batches = []
-        for timeframe, panel in self.panels.items():
-            through, told = self.final_through_ms[timeframe], self._told_through_ms[timeframe]
-            first = self._news_from_ms(timeframe)
-            for open_ms in panel.open_time[panel.open_time >= (first.min() if len(first) else 0)]:
-                rows = np.flatnonzero((first <= open_ms) & (open_ms <= through) & self._ready(timeframe))
-                rows = rows[~np.isnan(panel.close[rows, panel.column_of(int(open_ms))])]
-                if len(rows):
-                    batches.append(self._final_batch(timeframe, int(open_ms), rows, now_ms, context))
-            self._told_through_ms[timeframe] = np.maximum(told, through)
-        return batches
-
-    def _news_from_ms(self, timeframe: str) -> Int:
-        """int64[M]: open time of the first candle whose final signal has not been made yet."""
-        step = self.panels[timeframe].timeframe_ms
-        return np.maximum(self._told_through_ms[timeframe] + step, open_time_of(self.started_ms, step))
-
-    def _ready(self, timeframe: str) -> Bool:
+    def ready(self, timeframe: str) -> Bool:
+        """bool[M]: markets whose candles are known on a timeframe and on the one it is assembled from."""
         ready: Bool = self.loaded[timeframe] & self.loaded[self.base]
         return ready
 
-    def _final_batch(self, timeframe: str, open_ms: int, rows: Int, now_ms: int, context: Context) -> SignalBatch:
-        panel = self.panels[timeframe]
-        analysis = analyse(panel.window(rows, open_ms, WINDOW), self.config)
-        panel.score[rows, int(panel.column_of(open_ms))] = np.where(analysis.enough, analysis.combined_score, np.nan)
-        history = panel.span("score", rows, open_ms, HISTORY)
-        return self._batch(timeframe, True, open_ms, rows, np.ones(len(rows)), analysis, history, now_ms, context)
+    def news_from_ms(self, timeframe: str) -> Int:
+        """int64[M]: open time of the first candle whose final signal has not been made yet."""
+        step = self.panels[timeframe].timeframe_ms
+        return np.maximum(self.told_through_ms[timeframe] + step, open_time_of(self.started_ms, step))
 
-    def live(
-        self, now_ms: int, price: Float, price_ms: Int, context: Context, skip: dict[str, Bool]
-    ) -> list[SignalBatch]:
-        """The signals of the forming candles, of every market whose candles are known up to the one now forming.
-
-        Parameters
-        ----------
-        price, price_ms : float64[M], int64[M]
-            Newest tick of each market and its time.
-        skip : dict of bool[M]
-            Per timeframe, markets that got a final signal in this very cycle: that one is the news.
-        """
-        batches = []
-        seen = self.as_of_ms >= open_time_of(now_ms, length_ms(self.base))  # the candle before the forming one: whole
-        for timeframe in self.timeframes:
-            usable = self._ready(timeframe) & seen
-            rows = np.flatnonzero(usable & ~skip.get(timeframe, np.zeros_like(usable)))
-            if len(rows):
-                batches.append(self._live_batch(timeframe, rows, now_ms, price, price_ms, context))
-        return batches
-
-    def _live_batch(
-        self, timeframe: str, rows: Int, now_ms: int, price: Float, price_ms: Int, context: Context
-    ) -> SignalBatch:
-        panel = self.panels[timeframe]
-        open_ms = open_time_of(now_ms, panel.timeframe_ms)
+    def advance_to(self, timeframe: str, open_ms: int) -> None:
+        """Make `open_ms` the last column of a panel."""
         with self._lock:
-            panel.advance_to(open_ms)
-        window = self._window_now(panel, rows, open_ms, WINDOW, price, price_ms)
-        analysis = analyse(window, self.config)
-        history = panel.span("score", rows, open_ms - panel.timeframe_ms, HISTORY)
-        progress = np.full(len(rows), (now_ms - open_ms) / panel.timeframe_ms)
-        return self._batch(timeframe, False, open_ms, rows, progress, analysis, history, now_ms, context)
+            self.panels[timeframe].advance_to(open_ms)
 
-    def _window_now(self, panel: Panel, rows: Int, open_ms: int, length: int, price: Float, price_ms: Int) -> Candles:
+    def window_now(self, panel: Panel, rows: Int, open_ms: int, length: int, price: Float, price_ms: Int) -> Candles:
         """The newest `length` candles of some rows, the last one as it forms at `open_ms`; see `live`."""
         closed = panel.window(rows, open_ms - panel.timeframe_ms, length - 1)
         observed = panel.window(rows, open_ms, 1).rows((slice(None), 0))
@@ -300,56 +213,20 @@ class Book:
             )
         )
 
-    def _batch(
-        self,
-        timeframe: str,
-        closed: bool,
-        open_ms: int,
-        rows: Int,
-        progress: Float,
-        analysis: Analysis,
-        history: Float,
-        now_ms: int,
-        context: Context,
-    ) -> SignalBatch:
-        panel = self.panels[timeframe]
-        end = int(panel.column_of(open_ms)) + (1 if closed else 0)
-        seen = slice(max(end - WINDOW, 0), end)
-        gaps = (panel.filled[rows, seen] | np.isnan(panel.close[rows, seen])).sum(axis=1)
-        return SignalBatch(
-            exchange=self.exchange,
-            style=self._style_of[timeframe],
-            timeframe=timeframe,
-            at_ms=now_ms,
-            closed=closed,
-            markets=tuple(self.markets[row] for row in rows),
-            rows=rows,
-            candle_time=np.full(len(rows), open_ms, dtype=np.int64),
-            progress=progress,
-            analysis=analysis,
-            percentile=percentile_of(np.where(analysis.enough, analysis.combined_score, np.nan), history),
-            data_age_s=(now_ms - self.as_of_ms[rows]) / 1000.0,
-            gaps=gaps.astype(np.int64),
-            params_id=self.config.params_id,
-            scoring=self.config.scoring,
-            simulated=self.simulated,
-            context=context,
-        )
-
     # --- for the store and for readers -----------------------------------------------------------------------------
 
     def newly_closed(self) -> list[ClosedCandles]:
         """Final candles not handed out before, without those nobody traded."""
         found = []
         for timeframe, panel in self.panels.items():
-            through, stored = self.final_through_ms[timeframe], self._stored_through_ms[timeframe]
+            through, stored = self.final_through_ms[timeframe], self.stored_through_ms[timeframe]
             fresh = (panel.open_time[None, :] > stored[:, None]) & (panel.open_time[None, :] <= through[:, None])
             fresh &= ~np.isnan(panel.close) & ~panel.filled
             for row in np.flatnonzero(fresh.any(axis=1)):
                 columns = np.flatnonzero(fresh[row])
                 candles = Candles(*(getattr(panel, name)[row, columns] for name in Panel.COLUMNS[:5]))
                 found.append(ClosedCandles(self.markets[row], timeframe, panel.open_time[columns], candles))
-            self._stored_through_ms[timeframe] = np.maximum(stored, through)
+            self.stored_through_ms[timeframe] = np.maximum(stored, through)
         return found
 
     def closed_base(self) -> Float:
@@ -375,9 +252,9 @@ class Book:
         panel, rows = self.panels[timeframe], np.arange(len(self.markets)) if rows is None else rows
         with self._lock:
             open_ms = panel.end_ms
-            window = self._window_now(panel, rows, open_ms, length, price, price_ms)
+            window = self.window_now(panel, rows, open_ms, length, price, price_ms)
             recent = now_ms - self.as_of_ms <= 3 * length_ms(self.base)
-            unusable = ~(self._ready(timeframe) & recent)[rows]
+            unusable = ~(self.ready(timeframe) & recent)[rows]
         for column in window.columns():
             column[unusable] = np.nan
         return open_ms - panel.timeframe_ms * np.arange(length - 1, -1, -1, dtype=np.int64), window

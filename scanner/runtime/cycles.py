@@ -20,6 +20,8 @@ from scanner.fullscan.panel import HeldCandles
 from scanner.gateway.answers import CandleSweep
 from scanner.gateway.gateway import Gateway
 from scanner.records import iso
+from scanner.runtime import signals
+from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book
 from scanner.runtime.recorder import Recorder
@@ -159,9 +161,10 @@ class SignalCycle:
     def _sweep(self, exchanges: set[str]) -> bool:
         """Bring some exchanges up to now; whether every request was answered."""
         now_ms = self._clock.now_ms()
-        wanted = [request for name in sorted(exchanges) for request in self._books.by_exchange[name].wanted(now_ms)]
-        unanswered = len(wanted)
-        for sweep in self._gateway.candles(wanted, self._deadline_s):
+        books = [self._books.by_exchange[name] for name in sorted(exchanges)]
+        requests = [request for book in books for request in wanted(book, now_ms)]
+        unanswered = len(requests)
+        for sweep in self._gateway.candles(requests, self._deadline_s):
             self._advance(self._books.by_exchange[sweep.exchange], sweep)
             unanswered -= len(sweep.answers)
         return unanswered == 0
@@ -170,13 +173,13 @@ class SignalCycle:
         """Bring one exchange up to now: merge, score, keep, publish."""
         now_ms = self._clock.now_ms()
         book.take(sweep.answers, now_ms)
-        book.score_history()
+        signals.score_history(book)
         self._books.filled.set()
         if self._first:
             self._evaluate()
         context = self._state.current().context
-        finals = book.finals(now_ms, context)
-        lives = book.live(now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
+        finals = signals.finals(book, now_ms, context)
+        lives = signals.live(book, now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
         kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
         self._recorder.keep_candles(book.newly_closed())
         buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())

@@ -10,8 +10,10 @@ from scanner.core.analysis import analyse
 from scanner.core.candles import Candles, Int
 from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.markets import Market
+from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book
+from scanner.runtime.signals import finals, live, score_history
 from scanner.timeframes import HOUR_MS, MINUTE_MS
 
 STEP = 5 * MINUTE_MS
@@ -64,9 +66,9 @@ def opened(now_ms: int = NOW, config: StreamConfig = CONFIG) -> tuple[Book, Exch
 
 def cycle(book: Book, exchange: Exchange, now_ms: int) -> list[SignalBatch]:
     """What the signal stream does with a book, without prices; returns the final batches."""
-    book.take([exchange.answer(request, now_ms) for request in book.wanted(now_ms)], now_ms)
-    book.score_history()
-    return book.finals(now_ms, Context())
+    book.take([exchange.answer(request, now_ms) for request in wanted(book, now_ms)], now_ms)
+    score_history(book)
+    return finals(book, now_ms, Context())
 
 
 def nothing(book: Book) -> tuple[np.ndarray, Int]:
@@ -75,11 +77,11 @@ def nothing(book: Book) -> tuple[np.ndarray, Int]:
 
 def test_a_new_book_asks_for_the_whole_history_of_every_timeframe_once() -> None:
     book, exchange = opened()
-    first = book.wanted(NOW)
+    first = wanted(book, NOW)
     assert {(r.market, r.timeframe) for r in first} == {(m, t) for m in (BTC, ETH) for t in ("5m", "1h")}
     assert all(request.purpose is Purpose.BACKFILL for request in first)
     cycle(book, exchange, NOW)
-    second = book.wanted(NOW + 30_000)
+    second = wanted(book, NOW + 30_000)
     assert {r.timeframe for r in second} == {"5m"}
     assert all(request.limit <= 4 for request in second)
 
@@ -104,14 +106,14 @@ def test_a_candle_that_just_closed_is_not_final_within_the_grace() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
     closes = NOW - NOW % STEP + STEP
-    requests = book.wanted(closes + 5_000)
+    requests = wanted(book, closes + 5_000)
     answers = [exchange.answer(request, closes - 1) for request in requests]  # no newer candle yet
     early = [CandleAnswer(a.request, a.open_time, *(getattr(a, n) for n in COLUMNS), closes + 5_000) for a in answers]
     book.take(early, closes + 5_000)
-    assert book.finals(closes + 5_000, Context()) == []
+    assert finals(book, closes + 5_000, Context()) == []
     late = [CandleAnswer(a.request, a.open_time, *(getattr(a, n) for n in COLUMNS), closes + 15_000) for a in answers]
     book.take(late, closes + 15_000)
-    assert len(book.finals(closes + 15_000, Context())) == 1
+    assert len(finals(book, closes + 15_000, Context())) == 1
 
 
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -169,27 +171,27 @@ def test_the_percentile_ranks_among_the_last_500_closed_candles() -> None:
 def test_a_live_signal_is_made_on_the_forming_candle_with_projected_volume() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
-    live = {batch.timeframe: batch for batch in book.live(NOW, *nothing(book), Context(), {})}
-    assert set(live) == {"5m", "1h"}
-    assert not live["5m"].closed
-    assert live["5m"].progress == pytest.approx(0.4)
-    assert live["5m"].candle_time[0] == NOW - NOW % STEP
+    lives = {batch.timeframe: batch for batch in live(book, NOW, *nothing(book), Context(), {})}
+    assert set(lives) == {"5m", "1h"}
+    assert not lives["5m"].closed
+    assert lives["5m"].progress == pytest.approx(0.4)
+    assert lives["5m"].candle_time[0] == NOW - NOW % STEP
 
 
 def test_the_newest_price_is_the_close_of_a_live_signal() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
     price, at = np.array([123.0, np.nan]), np.array([NOW + 1000, 0])
-    live = book.live(NOW + 2000, price, at, Context(), {})
-    assert live[0].analysis.price[0] == 123.0
-    assert live[0].analysis.price[1] == exchange.answer(CandleRequest(ETH, "5m", NOW - NOW % STEP, 1), NOW).close[0]
-    assert live[0].data_age_s[0] == 2.0  # of the candles: a newer price does not make them younger
+    lives = live(book, NOW + 2000, price, at, Context(), {})
+    assert lives[0].analysis.price[0] == 123.0
+    assert lives[0].analysis.price[1] == exchange.answer(CandleRequest(ETH, "5m", NOW - NOW % STEP, 1), NOW).close[0]
+    assert lives[0].data_age_s[0] == 2.0  # of the candles: a newer price does not make them younger
 
 
 def test_a_longer_candle_that_came_whole_is_not_rewritten_from_fewer_parts() -> None:
     book, exchange = opened(NOW - 10 * MINUTE_MS)
     before, after = NOW - 10 * MINUTE_MS, NOW
-    requests = book.wanted(before)
+    requests = wanted(book, before)
     book.take([exchange.answer(r, before) for r in requests if r.timeframe == "5m"], before)
     hours = [
         CandleRequest(r.market, "1h", r.since_ms, r.limit + 1, Purpose.BACKFILL)
@@ -211,7 +213,7 @@ def test_prices_alone_make_no_live_signal_once_a_candle_has_closed_unseen() -> N
     book, exchange = opened()
     cycle(book, exchange, NOW)
     later = NOW + 4 * MINUTE_MS  # a minute into the next candle, no candle fetched since
-    assert book.live(later, np.array([123.0, 45.0]), np.array([later, later]), Context(), {}) == []
+    assert live(book, later, np.array([123.0, 45.0]), np.array([later, later]), Context(), {}) == []
 
 
 def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
@@ -219,7 +221,7 @@ def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
     book = Book("binance", (BTC,), CONFIG, NOW, simulated=False)
     cycle(book, exchange, NOW)
     grown = book.grown([ETH], NOW + STEP)
-    assert {(r.market, r.purpose) for r in grown.wanted(NOW + STEP) if r.timeframe == "5m"} == {
+    assert {(r.market, r.purpose) for r in wanted(grown, NOW + STEP) if r.timeframe == "5m"} == {
         (BTC, Purpose.CLOSE),
         (ETH, Purpose.BACKFILL),
     }
@@ -231,7 +233,7 @@ def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
 
 def test_a_young_market_is_not_ranked_among_scores_that_were_never_made() -> None:
     book, exchange = opened()
-    requests = [r for r in book.wanted(NOW) if r.timeframe == "5m"]
+    requests = [r for r in wanted(book, NOW) if r.timeframe == "5m"]
     young = [exchange.answer(CandleRequest(r.market, "5m", NOW - NOW % STEP - 114 * STEP, 116), NOW) for r in requests]
     book.take(
         [
@@ -240,40 +242,40 @@ def test_a_young_market_is_not_ranked_among_scores_that_were_never_made() -> Non
         ],
         NOW,
     )
-    book.score_history()
-    batch = book.live(NOW, *nothing(book), Context(), {})[0]
+    score_history(book)
+    batch = live(book, NOW, *nothing(book), Context(), {})[0]
     assert np.isnan(batch.percentile).all()  # 114 closed candles, of which 95 have a score
 
 
 def test_a_market_whose_data_stopped_coming_gets_no_live_signal() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
-    assert book.live(NOW + 4 * STEP, *nothing(book), Context(), {}) == []
+    assert live(book, NOW + 4 * STEP, *nothing(book), Context(), {}) == []
 
 
 def test_a_market_nobody_trades_is_filled_only_as_far_as_the_exchange_shows_life() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
     later = NOW + 3 * STEP
-    answers = [exchange.answer(r, later) for r in book.wanted(later)]
+    answers = [exchange.answer(r, later) for r in wanted(book, later)]
     silent = [
         a if a.request.market == BTC else CandleAnswer(a.request, a.open_time[:0], *[np.empty(0)] * 5, later)
         for a in answers
     ]
     book.take(silent, later)
-    book.score_history()
-    finals = book.finals(later, Context())
-    assert all(len(batch) == 2 for batch in finals)
-    assert finals[-1].gaps.tolist() == [0, 2]  # the candle then forming had already been seen traded
+    score_history(book)
+    made = finals(book, later, Context())
+    assert all(len(batch) == 2 for batch in made)
+    assert made[-1].gaps.tolist() == [0, 2]  # the candle then forming had already been seen traded
 
 
 def test_when_the_whole_exchange_is_silent_nothing_is_invented() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
     later = NOW + 3 * STEP
-    empty = [CandleAnswer(r, np.empty(0, dtype=np.int64), *[np.empty(0)] * 5, later) for r in book.wanted(later)]
+    empty = [CandleAnswer(r, np.empty(0, dtype=np.int64), *[np.empty(0)] * 5, later) for r in wanted(book, later)]
     book.take(empty, later)
-    made = book.finals(later, Context())
+    made = finals(book, later, Context())
     assert [int(batch.candle_time[0]) for batch in made] == [NOW - NOW % STEP]  # the one already seen, and no more
 
 
@@ -282,7 +284,7 @@ def test_a_book_that_fell_far_behind_loads_its_history_again() -> None:
     cycle(book, exchange, NOW)
     later = NOW + 2000 * STEP
     book.take([], later)
-    assert all(request.purpose is Purpose.BACKFILL for request in book.wanted(later))
+    assert all(request.purpose is Purpose.BACKFILL for request in wanted(book, later))
 
 
 def test_candles_for_the_store_are_handed_out_once_and_only_when_final() -> None:
@@ -293,3 +295,16 @@ def test_candles_for_the_store_are_handed_out_once_and_only_when_final() -> None
     assert book.newly_closed() == []
     cycle(book, exchange, NOW + STEP)
     assert [part.open_time.tolist() for part in book.newly_closed()] == [[NOW - NOW % STEP]] * 2
+
+
+def test_a_market_that_leaves_takes_nothing_from_those_that_stay() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    alone = book.with_markets([ETH], NOW + STEP)
+    assert {(r.market, r.timeframe, r.purpose) for r in wanted(alone, NOW + STEP)} == {(ETH, "5m", Purpose.CLOSE)}
+    for timeframe in alone.timeframes:
+        np.testing.assert_array_equal(
+            alone.candles_of(ETH, timeframe)[1].close, book.candles_of(ETH, timeframe)[1].close
+        )
+    made = cycle(alone, exchange, NOW + STEP)
+    assert [(batch.timeframe, batch.markets) for batch in made] == [("5m", (ETH,))]
