@@ -100,13 +100,17 @@ class CandleSweep:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeState:
-    """How an exchange is doing; `state` is one of connecting, live, late, down, restricted, limited, banned."""
+    """How an exchange is doing; `state` is one of connecting, live, late, down, restricted, limited, banned.
+
+    `ahead_ms` is how far its clock is ahead of ours, 0 while they agree.
+    """
 
     id: str
     state: str
     cause: str | None
     markets: int
     last_data_ms: int | None
+    ahead_ms: int = 0
 
 
 def no_numbers() -> Float:

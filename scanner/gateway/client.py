@@ -23,6 +23,7 @@ from scanner.gateway.breaker import Breaker, pause_s
 from scanner.gateway.budget import Budget, OverBudget, used_weight
 from scanner.gateway.candles import CandleReader
 from scanner.gateway.connection import connect, most_at_once, weight_table
+from scanner.gateway.exchange_clock import ExchangeClock
 from scanner.gateway.failures import own_errors
 from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.health import Health
@@ -55,7 +56,7 @@ class ExchangeClient:
         on_usable: Callable[[], None] = lambda: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.spec, self.wanted, self.clock = spec, tuple(symbols), clock
+        self.spec, self.wanted, self.clock = spec, tuple(symbols), ExchangeClock(clock)
         self.base_timeframe, self.timeout_s, self.price_interval_s = base_timeframe, timeout_s, price_interval_s
         self.on_usable, self.steady = on_usable, steady
         self.exchange = connect(spec, timeout_s, self._seen)
@@ -68,7 +69,7 @@ class ExchangeClient:
         self.skipped: dict[str, str] = {}
         self._at_once = most_at_once(self.exchange)
         self._prices = PriceReader(spec.id, self.exchange, self.weights, self._ask_freely, self._at_once)
-        self._candles = CandleReader(clock, self.weights.candles, self._ask)
+        self._candles = CandleReader(self.clock, self.weights.candles, self._ask)
         self._refreshed: dict[tuple[Market, str], float] = {}
         self._relist = asyncio.Event()
         self._state = "connecting"
@@ -79,7 +80,11 @@ class ExchangeClient:
         """How this exchange is doing now."""
         health = self.health
         word, cause = health.state(self.steady(), self.price_interval_s)
-        return ExchangeState(self.spec.id, word, cause, len(self.usable), health.last_data_ms)
+        return ExchangeState(self.spec.id, word, cause, len(self.usable), health.last_data_ms, self.clock.ahead_ms)
+
+    def now_ms(self) -> int:
+        """Market time as this exchange counts it."""
+        return self.clock.now_ms()
 
     # Lifetime
 
@@ -220,6 +225,7 @@ class ExchangeClient:
         """Take requests until none is left, less than `patience_s` is, or the breaker opens."""
         while waiting and until - self.steady() > patience_s and self._admit():
             request, listing = waiting.popleft()
+            believed_ms = self.clock.ahead_ms
             try:
                 with own_errors(self.spec.id):
                     reading = self._candles.read(request, listing)
@@ -231,8 +237,11 @@ class ExchangeClient:
                 sweep.failures.append((request, failure))
                 self._record(failure)
             else:
-                self._refreshed[request.market, request.timeframe] = self.steady()
                 self.breaker = self.breaker.succeeded(self.steady())
+                if self.clock.in_doubt or self.clock.ahead_ms != believed_ms:
+                    sweep.deferred.append(request)  # what is closed and what is not cannot be told now
+                    continue
+                self._refreshed[request.market, request.timeframe] = self.steady()
                 sweep.answers.append(answer)
 
     def _judge(self, sweep: CandleSweep) -> None:
@@ -264,6 +273,7 @@ class ExchangeClient:
         return await self._ask(weight, method, *arguments, freely=True)
 
     def _seen(self, headers: Mapping[str, str]) -> None:
+        self.clock.observe(headers)
         used = used_weight(headers)
         if used is not None:
             self.budget.observe(used, self.steady())

@@ -117,6 +117,10 @@ class Gateway:
         """How every exchange is doing now."""
         return {name: client.state() for name, client in self._clients.items()}
 
+    def now_ms(self, exchange: str) -> int:
+        """Market time by this exchange's own clock, which may differ from ours; see `exchange_clock`."""
+        return self._clients[exchange].now_ms()
+
     def wait_ready(self, deadline_s: float) -> bool:
         """Wait until an exchange has usable markets; False when none has at the deadline, or after a stop."""
         return self._ready.wait(deadline_s) and any(self.markets().values())

@@ -143,6 +143,11 @@ def market_time(faults: Sequence[Fault], now_ms: int) -> int:
     return now_ms
 
 
+def clock_faults(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Those that show in the dates of answers: a server with frozen data still knows what time it is."""
+    return tuple(fault for fault in faults if isinstance(fault, Skewed))
+
+
 def delisted(faults: Sequence[Fault]) -> frozenset[str]:
     """Spot symbols that are gone."""
     return frozenset(fault.symbol.partition(":")[0] for fault in faults if isinstance(fault, Delisted))

@@ -12,6 +12,7 @@ import dataclasses
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from email.utils import formatdate
 
 import orjson
 from aiohttp import web
@@ -20,7 +21,7 @@ from scanner.clock import Clock, WallClock
 from scanner.errors import Unreachable
 from scanner.simulated import binance, kucoin, weights
 from scanner.simulated.desk import Refused
-from scanner.simulated.faults import Fault, Faults, delisted, market_time
+from scanner.simulated.faults import Fault, Faults, clock_faults, delisted, market_time
 from scanner.simulated.source import MarketSource
 from scanner.simulated.spoil import before_answer, body_under, send
 
@@ -146,13 +147,15 @@ class SimulatedExchange:
         """One request: faults, then weight, then the answer."""
         self.requests[request.path] += 1
         present = self.faults.drawn(request.path)
+        date = formatdate(market_time(clock_faults(present), self.clock.now_ms()) / 1000, usegmt=True)
         instead = await before_answer(request, present, self.faults)
         if instead is not None:
+            instead.headers["Date"] = date
             return instead
         status, headers, body = self._weighed(request)
         if not status:
             status, body = self._answered(request, present)
-        return await send(request, status, headers, body_under(present, orjson.dumps(body)), present)
+        return await send(request, status, headers | {"Date": date}, body_under(present, orjson.dumps(body)), present)
 
     def _weighed(self, request: web.BaseRequest) -> tuple[int, dict[str, str], object]:
         """Status of a refusal or 0, headers that tell of weights, and the refusal's body."""

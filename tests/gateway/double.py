@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -57,6 +58,7 @@ class Double:
 
     async def _serve(self) -> int:
         app = web.Application(middlewares=[self._front])
+        app.on_response_prepare.append(_date)
         app.router.add_get("/api/v3/exchangeInfo", self._exchange_info)
         app.router.add_get("/api/v3/ticker/price", self._last_prices)
         app.router.add_get("/api/v3/ticker/24hr", self._statistics)
@@ -166,6 +168,10 @@ class Double:
         count = min((int(ask["to"]) - int(ask["from"])) // frame_ms + 1, 200)
         rows = candles(coin, int(ask["from"]), count, frame_ms)
         return {"code": "200000", "data": [[*row[:5], round(row[5] / LOTS)] for row in rows]}
+
+
+async def _date(request: web.Request, answer: web.StreamResponse) -> None:
+    answer.headers["Date"] = formatdate(NOW_MS / 1000, usegmt=True)
 
 
 def status(code: int, body: str = "{}", **headers: str) -> Fault:
