@@ -44,7 +44,7 @@ class Books:
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
         self.filled = threading.Event()  # set once a book has candles, and when nobody need wait any more
 
-    def open(self, gateway: Gateway, now_ms: int) -> None:
+    def open(self, gateway: Gateway) -> None:
         """Open a book for every exchange that has come up, or lists a market it did not before."""
         for exchange, markets in gateway.markets().items():
             book = self.by_exchange.get(exchange)
@@ -54,7 +54,7 @@ class Books:
                 fresh = (
                     Book(exchange, listed, self._config, self._started_ms, simulated=simulated)
                     if book is None
-                    else book.grown(listed, now_ms)
+                    else book.grown(listed, gateway.now_ms(exchange))
                 )
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
 
@@ -152,7 +152,7 @@ class SignalCycle:
         """Exchanges with a book that this cycle has not been through; a first cycle waits a little for late ones."""
         ends = time.monotonic() + LATE_COMERS_S
         while True:
-            self._books.open(self._gateway, self._clock.now_ms())
+            self._books.open(self._gateway)
             fresh = set(self._books.by_exchange) - done
             connecting = any(state.state == "connecting" for state in self._gateway.states().values())
             if fresh or not (self._first and done and connecting) or time.monotonic() > ends or self._over.wait(0.05):
@@ -160,9 +160,8 @@ class SignalCycle:
 
     def _sweep(self, exchanges: set[str]) -> bool:
         """Bring some exchanges up to now; whether every request was answered."""
-        now_ms = self._clock.now_ms()
         books = [self._books.by_exchange[name] for name in sorted(exchanges)]
-        requests = [request for book in books for request in wanted(book, now_ms)]
+        requests = [request for book in books for request in wanted(book, self._gateway.now_ms(book.exchange))]
         unanswered = len(requests)
         for sweep in self._gateway.candles(requests, self._deadline_s):
             self._advance(self._books.by_exchange[sweep.exchange], sweep)
@@ -171,7 +170,7 @@ class SignalCycle:
 
     def _advance(self, book: Book, sweep: CandleSweep) -> None:
         """Bring one exchange up to now: merge, score, keep, publish."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._gateway.now_ms(book.exchange)
         book.take(sweep.answers, now_ms)
         signals.score_history(book)
         self._books.filled.set()

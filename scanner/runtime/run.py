@@ -131,6 +131,7 @@ def _exchange_status(state: ExchangeState) -> dict[str, Any]:
         "state": state.state,
         "cause": state.cause,
         "markets": state.markets,
+        "clock_ahead_s": state.ahead_ms / 1000,
         "last_data": datetime.fromtimestamp(state.last_data_ms / 1000, UTC).isoformat() if state.last_data_ms else None,
     }
 

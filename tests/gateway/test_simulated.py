@@ -130,3 +130,17 @@ def test_weight_beyond_the_exchanges_limit_is_never_asked(request):
         assert not sweep.failures
         assert len(sweep.deferred) >= 100
         assert gateway.states()["simulated"].state in ("live", "connecting")
+
+
+@pytest.mark.parametrize("skew_ms", [120_000, -120_000])
+def test_an_exchange_with_another_clock_is_asked_and_judged_by_its_own(exchange, gateway, skew_ms):
+    """Until its dates have agreed on it, nothing of it is called closed."""
+    exchange.faults.set("/", ways.Skewed(skew_ms))
+    request = CandleRequest(SPOT, "5m", NOW_MS - 3_600_000, 20)
+    first = candles(gateway, request)["simulated"]
+    assert (first.answers, first.deferred) == ([], [request])
+    wait_for(lambda: candles(gateway, request)["simulated"].answers)
+    state = gateway.states()["simulated"]
+    assert state.ahead_ms == pytest.approx(skew_ms, abs=1000)
+    assert gateway.now_ms("simulated") == NOW_MS + state.ahead_ms
+    assert candles(gateway, request)["simulated"].answers[0].began_ms == NOW_MS + state.ahead_ms
