@@ -1,9 +1,11 @@
-"""What every test owes: nothing left behind."""
+"""What every test owes: nothing left behind. And an environment for make."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +22,15 @@ def no_thread_is_left_behind() -> Iterator[None]:
         return not [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
 
     wait_for(gone, 10, f"threads left behind: {[t.name for t in threading.enumerate() if t not in before]}")
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder that make takes for an environment with everything installed: ours."""
+    binaries = tmp_path / "venv" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (binaries / "python").chmod(0o755)
+    for name in (".installed", ".installed-dev"):
+        (tmp_path / "venv" / name).touch()
+    return tmp_path / "venv"

@@ -9,16 +9,19 @@ import io
 import json
 import re
 import tomllib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from scanner.api.server import with_options
 from scanner.config import StreamConfig
-from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
+from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.order import EMBEDDED
 from scanner.records import SIGNAL_TYPES
 from scanner.settings import Settings, variable
+from scanner.store.names import candle_file, day_file
+from scanner.store.ownership import LOCK_NAME
 from scanner.terminal.options import parser
 from scanner.timeframes import LENGTH_MS
 from tests.pages import ALL_TEXT, FENCED, FILES, PAGES, ROOT, blocks, keys, rows, section, slugs
@@ -45,7 +48,10 @@ def test_python_blocks_compile(name: str) -> None:
         compile(block, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONFIGURATION.md", "FORMULAS.md"])
+ELSEWHERE = {"README.md", "CONTINUOUS_SCANNER_GUIDE.md"}  # these want files of a scan: `test_guides`
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if blocks(PAGES[name], "python") and name not in ELSEWHERE])
 def test_python_blocks_print_what_stands_below_them(name: str) -> None:
     world: dict[str, Any] = {}
     found = re.findall(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", PAGES[name], re.MULTILINE | re.DOTALL)
@@ -60,7 +66,7 @@ def test_python_blocks_print_what_stands_below_them(name: str) -> None:
 @each_page
 def test_data_blocks_parse(name: str) -> None:
     for block in blocks(PAGES[name], "json"):
-        json.loads(block)
+        json.loads(block)  # what they say is compared with answers in `test_docs_api`, with defaults below
     for block in blocks(PAGES[name], "toml"):
         StreamConfig.from_mapping(tomllib.loads(block))
 
@@ -156,6 +162,18 @@ def test_ids_symbols_and_types_are_told() -> None:
     assert ", ".join(DEFAULT_SYMBOLS) in section("CONFIGURATION.md", "Symbols")
     types = section("FORMULAS.md", "One score and nine types")
     assert set(re.findall(r"`((?:MOMENTUM|REVERSION|STRONG|WEAK)_\w+|NEUTRAL)`", types)) == set(SIGNAL_TYPES)
+
+
+def test_the_training_data_folder_is_told() -> None:
+    (told,) = (text for text in blocks(PAGES["CONFIGURATION.md"], "text") if text.startswith("training_data/"))
+    market, day = Market.parse("binance:BTC/USDT"), int(datetime(2025, 10, 24, tzinfo=UTC).timestamp() * 1000)
+    named = re.findall(r"(\S+/) +(\S+)", told)
+    assert named == [
+        ("signals/", day_file(market, day)),
+        ("clustering/", day_file(market, day)),
+        ("ohlcv/", candle_file(market, "5m")),
+    ]
+    assert LOCK_NAME in told
 
 
 def test_every_room_and_what_it_may_import_is_told() -> None:

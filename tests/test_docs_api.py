@@ -7,6 +7,8 @@ import itertools
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,7 @@ class Command:
     path: str
     body: bytes | None
     status: int
+    line: str
 
 
 def commands() -> Iterator[Command]:
@@ -197,12 +200,31 @@ def commands() -> Iterator[Command]:
                 url = next(word for word in words if word.startswith("http"))
                 body = after["-d"].encode() if "-d" in after else None
                 path = re.sub(r"^https?://[^/]+", "", url)
-                yield Command(name, after.get("-X", "GET"), path, body, int(status[1]) if status else 200)
+                yield Command(name, after.get("-X", "GET"), path, body, int(status[1]) if status else 200, line)
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.method == "GET"], ids=lambda c: f"{c.page}:{c.path}")
 def test_curl_lines_that_read_answer_as_told(command: Command, scanned: Client) -> None:
     assert scanned.get(command.path).status == command.status
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_itself_is_answered(scanned: Client) -> None:
+    for command in commands():
+        if command.method == "GET":
+            line = re.sub(r"http://localhost:\d+", f"http://127.0.0.1:{scanned.port}", command.line)
+            done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=30)
+            assert done.returncode == 0, done.stderr
+            assert re.fullmatch(r"[\d.]+ s, \d+ bytes\n", done.stdout) or json.loads(done.stdout), line
+
+
+def test_every_block_of_json_is_compared(unstarted: Client) -> None:
+    """One below each route, with its answer; and that of an error."""
+    (refusal,) = blocks(section("API.md", "Errors"), "json")
+    assert unstarted.get("/api/scanner/continuous/signals?min_score=abc").body == json.loads(refusal)
+    assert len(blocks(PAGES["API.md"], "json")) == len(routes()) + 1
+    assert {name for name in PAGES if blocks(PAGES[name], "json")} == {"API.md", "CONFIGURATION.md"}
+    assert len(blocks(PAGES["CONFIGURATION.md"], "json")) == 1
 
 
 def test_curl_lines_that_change_something_answer_as_told(unstarted: Client) -> None:

@@ -152,18 +152,6 @@ def test_gunicorn_does_not_try_again_what_cannot_be_scanned(tmp_path: Path) -> N
 make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """A folder that make takes for an environment with everything installed: ours."""
-    binaries = tmp_path / "venv" / "bin"
-    binaries.mkdir(parents=True)
-    (binaries / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (binaries / "python").chmod(0o755)
-    for name in (".installed", ".installed-dev"):
-        (tmp_path / "venv" / name).touch()
-    return tmp_path / "venv"
-
-
 @make
 def test_make_run_scans_and_ctrl_c_ends_it(tmp_path: Path, installed: Path) -> None:
     command = ["make", "--no-print-directory", "-C", str(ROOT), "run", f"VENV={installed}"]

@@ -1,6 +1,6 @@
-"""What the pages tell people to run is run: programs, Python, SQL and TypeScript, on the files of a short scan.
+"""The guide's Python and SQL are run, and README's program, on the files of a short scan; TypeScript is compiled.
 
-curl lines are run by `test_docs_api`; Python blocks of the pages that need no files by `test_docs`.
+`server/test/guide.test.ts` runs the TypeScript. `test_examples` tells who runs the other blocks of the pages.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import inspect
 import io
 import json
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,132 +23,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.child import ROOT, environment, running
+from tests.child import ROOT, running
 from tests.pages import PAGES, blocks
 from tests.waiting import wait_for
 
 GUIDE = "CONTINUOUS_SCANNER_GUIDE.md"
-EMBEDDED = {"binance": "simulated", "kucoinfutures": "simulatedfutures"}  # what stands in for real exchanges here
-KINDS = {
-    "make": r"make \w+",
-    "program": r"(?:/usr/bin/time -v )?\.venv/bin/python (?:continuous_scanner|momentum_scanner)\.py.*",
-    "server": r"(?:SCANNER_AUTOSTART=1 )?\.venv/bin/(?:gunicorn scanner_api:app|python scanner_api\.py)",
-    "benchmark": r"\.venv/bin/python -m benchmarks\.\w+.*",
-    "environment": r"python3 -m venv \.venv|\.venv/bin/pip install -r requirements\.txt",
-    "proxy": r"npm (?:install|run \w+)",
-    "deployment": r"(?:sudo|docker|openssl|echo) .*",  # what they set up is started by `test_deployment`
-}
-
-
-def commands() -> dict[str, str]:
-    """Every shell line that is no curl line, without its comment, and the page it stands on."""
-    return {
-        line.partition(" #")[0].strip(): name
-        for name, text in PAGES.items()
-        for line in "".join(blocks(text, "sh")).splitlines()
-        if line.strip() and not line.startswith(("curl ", "#"))
-    }
-
-
-def each(kind: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("line", [line for line in commands() if re.fullmatch(KINDS[kind], line)])
-
-
-def words_of(line: str) -> list[str]:
-    """The words of a command, its Python being ours; variables and `time` in front are left out."""
-    words = shlex.split(line)
-    return [sys.executable, *words[next(i for i, word in enumerate(words) if word.startswith(".venv")) + 1 :]]
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the `training_data` of three hours, and `candles.parquet`, a recording."""
+    """A folder with the `training_data` of three hours."""
     folder = tmp_path_factory.mktemp("kept")
     options = ["--simulated", "--speed", "1800", "--duration", "6", "--symbols", "BTC/USDT,ETH/USDT"]
     with running([sys.executable, str(ROOT / "continuous_scanner.py"), *options], folder) as child:
         assert child.wait() == 0, child.err
-    candles = pd.read_parquet(folder / "training_data" / "ohlcv" / "simulated_BTCUSDT_5m.parquet")
-    candles.tail(200).assign(symbol="BTC/USDT").to_parquet(folder / "candles.parquet")
     return folder
-
-
-# --- shell -----------------------------------------------------------------------------------------------------------
-
-
-def test_no_command_is_left_out() -> None:
-    for line, page in commands().items():
-        assert [kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, line)], f"{page}: {line}"
-        assert page == "DEPLOYMENT.md" or not re.fullmatch(KINDS["deployment"], line), f"{page}: {line}"
-
-
-@each("make")
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_knows_what_to_do(line: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*shlex.split(line), "-n"], cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@each("program")
-def test_programs_run_to_their_end(line: str, kept: Path, tmp_path: Path) -> None:
-    shutil.copy(kept / "candles.parquet", tmp_path)
-    python, program, *options = words_of(line)
-    options = [",".join(EMBEDDED.get(word, word) for word in option.split(",")) for option in options]
-    if program == "continuous_scanner.py":
-        options += [] if {"--simulated", "--replay", "--exchanges"} & {*options} else ["--simulated"]
-        options += ["--duration", "1"]
-    with running([python, str(ROOT / program), *options], tmp_path) as child:
-        assert child.wait(60) == 0, child.err
-        assert child.out
-        assert "Traceback" not in child.err
-    assert "--report" not in options or "<html" in (tmp_path / options[options.index("--report") + 1]).read_text()
-
-
-@each("server")
-def test_servers_listen_and_end(line: str, tmp_path: Path) -> None:
-    variables = {"SCANNER_SIMULATED": "1", "SCANNER_DATA_DIR": str(tmp_path / "data"), "SCANNER_PORT": "0"}
-    python, *words = words_of(line)
-    command = [python, "-m", "gunicorn", words[0]] if "gunicorn" in line else [python, *words]
-    with running(command, tmp_path, ROOT, **variables) as child:
-        child.wait_until_said(r"(?i)listening (?:on|at):? http://127\.0\.0\.1:\d+")
-        child.wait_until_said("try:|try$|curl")
-        assert child.stop()[0] == 0
-
-
-@each("benchmark")
-def test_benchmarks_run(line: str, tmp_path: Path) -> None:
-    with running([*words_of(line), "--seconds", "1"], tmp_path, ROOT) as child:
-        assert child.wait(60) == 0, child.err
-        assert re.search(r"weight \d+ of 6000\n +\d+ requests of /api/v3/klines", child.out)
-        assert re.search(r"CPU \d+\.\d % .*\nmemory \d+ MB at most\nnewest signal cycle \d+ ms\n", child.out)
-
-
-@each("environment")
-def test_environments_are_made_without_make(line: str, tmp_path: Path) -> None:
-    if "venv" in shlex.split(line):
-        command = [sys.executable, *shlex.split(line)[1:-1], "--without-pip", str(tmp_path / ".venv")]
-    else:  # everything is here already, so that no index has to be asked
-        command = [sys.executable, "-m", "pip", *shlex.split(line)[1:], "--dry-run", "--no-index"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-needs_node_modules = pytest.mark.skipif(
-    not (ROOT / "node_modules" / ".bin" / "tsc").exists(), reason="no node_modules: npm install has not been run"
-)
-
-
-@each("proxy")
-@needs_node_modules
-def test_npm_commands_work(line: str, tmp_path: Path) -> None:
-    words = shlex.split(line)
-    if words[1] == "install":
-        done = subprocess.run(["npm", "ls"], cwd=ROOT, env=environment(tmp_path), capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return
-    with running(words, tmp_path, ROOT, PORT="0") as child:
-        child.wait_until_said(r"proxy: listening on http://127\.0\.0\.1:\d+")
 
 
 # --- Python ----------------------------------------------------------------------------------------------------------
@@ -175,11 +62,6 @@ def world(kept: Path) -> Iterator[dict[str, Any]]:
                 asyncio.run(run_block(code, names))
             assert printed.getvalue() == expected or not expected
         yield names
-
-
-def test_every_page_with_python_is_run_somewhere() -> None:
-    elsewhere = {"ARCHITECTURE.md", "CONFIGURATION.md", "FORMULAS.md"}  # test_docs
-    assert {name for name, text in PAGES.items() if blocks(text, "python")} == {*elsewhere, GUIDE, "README.md"}
 
 
 def test_the_joined_frame_holds_every_final_signal_that_is_old_enough(world: dict[str, Any]) -> None:
@@ -245,10 +127,24 @@ def test_the_program_of_the_readme_scans_and_reads_what_it_kept(
     assert names["dataset"]["ohlcv"]["5m"]
 
 
+def test_the_page_of_the_data_folder_shows_how_to_read_it(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "training_data" / "README.md").read_text(encoding="utf-8").replace("binance_", "simulated_")
+    (day, *_) = sorted(path.stem[-10:] for path in (kept / "training_data" / "signals").glob("simulated_BTCUSDT_*"))
+    monkeypatch.chdir(kept)
+    names: dict[str, Any] = {}
+    for block in blocks(text, "python"):
+        asyncio.run(run_block(block.replace("2025-10-24", day), names))
+    assert names["signals"]
+    assert list(names["candles"]) == ["timestamp", "open", "high", "low", "close", "volume"]
+    assert names["data"]["signals"]
+    assert names["data"]["ohlcv"]["5m"]
+
+
 # --- SQL -------------------------------------------------------------------------------------------------------------
 
 
 def test_sql_blocks_answer_as_pandas_does(world: dict[str, Any]) -> None:
+    assert [name for name, text in PAGES.items() if blocks(text, "sql")] == [GUIDE]
     answers: list[list[tuple[Any, ...]]] = []
     with duckdb.connect() as connection:
         for block in blocks(PAGES[GUIDE], "sql"):
@@ -267,7 +163,7 @@ def test_sql_blocks_answer_as_pandas_does(world: dict[str, Any]) -> None:
 # --- TypeScript ------------------------------------------------------------------------------------------------------
 
 
-@needs_node_modules
+@pytest.mark.skipif(not (ROOT / "node_modules" / ".bin" / "tsc").exists(), reason="npm install has not been run")
 def test_typescript_blocks_pass_the_compiler(tmp_path: Path) -> None:
     for linked in ("server", "node_modules"):
         (tmp_path / linked).symlink_to(ROOT / linked)

@@ -1,47 +1,26 @@
 /** The calls that frontend developers are given, run as they are in a real browser against the proxy. */
 
 import assert from "node:assert/strict";
-import { accessSync, constants } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { build } from "esbuild";
-import type { RequestHandler } from "express";
-import { chromium, type Browser, type Page, type Response } from "playwright-core";
+import type { Browser, Page, Response } from "playwright-core";
 
-import { ask, waitFor } from "./client.ts";
+import { launchBrowser, pageOf, withoutBrowser } from "./browsers.ts";
+import { waitFor } from "./client.ts";
 import { startScanner, withoutScanner, type Scanner } from "./processes.ts";
 import { proxyTo } from "./servers.ts";
+import { COLOURS, strongSignals, SYMBOLS, type Signal } from "./strong.ts";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const executable = process.env.CHROMIUM ?? findProgram(NAMES);
-const skip = withoutScanner || (executable === undefined && `no browser: none of ${NAMES.join(", ")} is installed`);
+const PAGE = path.join(import.meta.dirname, "page", "page.tsx");
 
-const COINS = "BTC ETH SOL BNB XRP ADA DOGE DOT LINK POL PEPE WIF BONK INJ SUI OP ARB FET";
-const SYMBOLS = COINS.split(" ").map((coin) => `${coin}/USDT`);
-const COLOURS: Readonly<Record<string, string>> = {
-  MOMENTUM_BUY: "green",
-  MOMENTUM_SELL: "red",
-  REVERSION_BULLISH: "blue",
-  REVERSION_BEARISH: "orange",
-};
-
-interface Signal {
-  readonly symbol: string;
-  readonly timeframe: string;
-  readonly signal_type: string;
-}
-
-describe("a page with the frontend's calls", { skip }, () => {
+describe("a page with the frontend's calls", { skip: withoutScanner || withoutBrowser }, () => {
   let scanner: Scanner;
   let browser: Browser;
 
   before(async () => {
     scanner = await startScanner();
-    browser = await chromium.launch({
-      executablePath: executable ?? "",
-      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [], // the sandbox cannot start as root
-    });
+    browser = await launchBrowser();
   });
   after(async () => {
     await browser?.close();
@@ -49,7 +28,7 @@ describe("a page with the frontend's calls", { skip }, () => {
   });
 
   test("starts a scan, polls every 30 s, shows market state, and outlives the scanner", async (t) => {
-    const proxy = await proxyTo(t, scanner.url, { before: [await pageHandler()] });
+    const proxy = await proxyTo(t, scanner.url, { before: [await pageOf(PAGE, SYMBOLS)] });
     const page = await browser.newPage();
     const troubles: string[] = [];
     const asked: string[] = [];
@@ -105,40 +84,5 @@ async function shows(page: Page, signals: readonly Signal[]): Promise<void> {
   for (const [index, { symbol, timeframe, signal_type: type }] of signals.entries()) {
     assert.match(await items.nth(index).innerText(), new RegExp(`^${symbol} ${timeframe} ${type} `));
     assert.equal(await items.nth(index).getAttribute("style"), `color: ${COLOURS[type] ?? "grey"};`);
-  }
-}
-
-async function strongSignals({ url }: Scanner): Promise<void> {
-  await waitFor(async () => {
-    const { json } = await ask(url, "/api/scanner/continuous/signals?min_score=60");
-    return (json as { signals: unknown[] }).signals.length > 0;
-  }, "signals of 60 and more");
-}
-
-/** Serves the page and its script. */
-async function pageHandler(): Promise<RequestHandler> {
-  const entry = path.join(import.meta.dirname, "page", "page.tsx");
-  const options = { bundle: true, write: false, define: { "process.env.NODE_ENV": '"production"' } } as const;
-  const script = (await build({ entryPoints: [entry], ...options })).outputFiles[0]?.text ?? "";
-  const html = `<!doctype html><title>Scanner</title><link rel="icon" href="data:,"><body>
-    <script>window.symbols = ${JSON.stringify(SYMBOLS)}</script><script src="/page.js"></script>`;
-  return (request, response, next) => {
-    if (request.path === "/") response.type("html").send(html);
-    else if (request.path === "/page.js") response.type("js").send(script);
-    else next();
-  };
-}
-
-function findProgram(names: readonly string[]): string | undefined {
-  const folders = (process.env.PATH ?? "").split(path.delimiter);
-  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

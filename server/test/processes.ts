@@ -6,10 +6,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { waitFor } from "./client.ts";
+import { ask, waitFor } from "./client.ts";
 
 const SERVER = path.resolve(import.meta.dirname, "..");
-const ROOT = path.resolve(SERVER, "..");
+export const ROOT = path.resolve(SERVER, "..");
 const OWN_PYTHON = path.join(ROOT, ".venv", "bin", "python");
 
 /** The interpreter that has the scanner's requirements: PYTHON, or the one `make` has set up. */
@@ -64,13 +64,30 @@ export function startCommand(command: string, variables: Variables): Promise<Pro
   return start(program, arguments_, ROOT, variables);
 }
 
+/** A TypeScript file as a program of `folder`, which has node_modules; up once `url` answers. */
+export function startFile(folder: string, file: string, url: string, variables: Variables): Promise<Program> {
+  const answers = () =>
+    ask(url, "/").then(
+      () => url,
+      () => "",
+    );
+  return start(process.execPath, ["--import", "tsx", file], folder, variables, answers);
+}
+
 /** What the proxy says, and its exit code, where it refuses to start. */
 export async function refusalOf(variables: Variables): Promise<{ code: number | null; output: string }> {
   const { child, output } = run(process.execPath, ["--import", "tsx", "index.ts"], SERVER, { PORT: "0", ...variables });
   return { code: await ended(child), output: output() };
 }
 
-async function start(command: string, arguments_: string[], folder: string, variables: Variables): Promise<Program> {
+/** A program once `address` knows where it listens, from what it says unless told otherwise. */
+async function start(
+  command: string,
+  arguments_: string[],
+  folder: string,
+  variables: Variables,
+  address: (output: string) => string | Promise<string> = (output) => /listening on (http:\S+)/.exec(output)?.[1] ?? "",
+): Promise<Program> {
   const { child, output } = run(command, arguments_, folder, variables);
   const end: Program["end"] = (signal = "SIGTERM") => {
     signalAll(child, signal);
@@ -79,7 +96,7 @@ async function start(command: string, arguments_: string[], folder: string, vari
   try {
     const url = await waitFor(() => {
       if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
-      return /listening on (http:\S+)/.exec(output())?.[1] ?? "";
+      return address(output());
     }, "it listens");
     return { child, url, output, end };
   } catch (error) {

@@ -60,7 +60,8 @@ export async function nobody(t: TestContext): Promise<string> {
   return url;
 }
 
-async function listen(t: TestContext, server: Server): Promise<string> {
+/** Its address, on a free port; it ends with the test. */
+export async function listen(t: TestContext, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => {
     server.close();
