@@ -46,6 +46,24 @@ class StartOrder:
             raise InvalidInput("exchanges", ids, "mixes real, simulated or replayed ones; breadth would mix them too")
         return cls(tuple(dict.fromkeys(canonical)), tuple(dict.fromkeys(ids)), config)
 
+    def as_dict(self) -> dict[str, object]:
+        """The order as plain values that `from_dict` reads, in the form of the body of a start."""
+        return {"symbols": list(self.symbols), "exchanges": list(self.exchanges), "config": self.config.as_dict()}
+
+    @classmethod
+    def from_dict(cls, values: object) -> StartOrder:
+        """An order that `as_dict` gave, perhaps long ago and by another version.
+
+        Raises
+        ------
+        InvalidInput
+            It is not an object, or a part of it is missing, unknown or no longer valid.
+        """
+        parts = ("symbols", "exchanges", "config")
+        if not isinstance(values, Mapping) or set(values) != set(parts):
+            raise InvalidInput("order", values, f"is not an object of {', '.join(parts)}")
+        return cls.checked(values["symbols"], values["exchanges"], StreamConfig.from_mapping(values["config"]))
+
 
 def limited_to(order: StartOrder, timeframes: Sequence[str], source: str) -> StartOrder:
     """The order without the styles whose timeframe `source` cannot serve; what was left out is noted.

@@ -37,6 +37,9 @@ class Settings:
     speed: float = _setting(1.0, "market seconds per real second on a simulated or replayed exchange", 0.1, 100_000)
     seed: int = _setting(7, "seed of the simulated market", 0, 2**31 - 1)
     autostart: bool = _setting(False, "start scanning with the defaults as soon as the server is up")
+    resume: bool = _setting(
+        False, "after a crash or a reboot start again what was being scanned; a stop ends that wish"
+    )
     cors_origins: str = _setting(
         "http://localhost:5000,http://localhost:5173,http://localhost:5001,"
         "http://127.0.0.1:5000,http://127.0.0.1:5173,http://127.0.0.1:5001",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -26,6 +27,11 @@ SIGNAL = r"simulated:[A-Z]+/USDT (5m|1h|4h|1d) [A-Z_]+, score \d"
 
 def ask(address: str, path: str) -> Any:
     with urlopen(f"{address}/api/scanner/{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def tell(address: str, path: str, body: object = None) -> Any:
+    with urlopen(f"{address}/api/scanner/{path}", json.dumps(body or {}).encode(), timeout=10) as answer:
         return json.load(answer)
 
 
@@ -94,6 +100,26 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
             assert_refused(child, f"'127.0.0.1:{port}'", "Address already in use", "--port")
 
 
+def test_a_killed_scanner_goes_on_by_itself_with_what_a_request_had_asked_for(tmp_path: Path) -> None:
+    resuming = {**SCANNING, "SCANNER_RESUME": "1"}
+    with running([*API, "--port", "0"], tmp_path, **resuming) as child:
+        address = child.wait_until_said(r"listening on (http://127\.0\.0\.1:\d+)")[1]
+        child.wait_until_said("three things to try")
+        tell(address, "continuous/stop")
+        tell(address, "continuous/start", {"symbols": ["ETH/USDT", "SOL/USDT"], "config": {"scoring": "calibrated"}})
+        child.send(signal.SIGKILL)
+        child.wait()
+    with running([*API, "--port", "0"], tmp_path, **resuming) as child:
+        address = child.wait_until_said(r"listening on (http://127\.0\.0\.1:\d+)")[1]
+        child.wait_until_said("scanning 2 symbols on simulated")
+        status = ask(address, "continuous/status")
+        assert (status["resumed"], status["config"]["scoring"]) == (True, "calibrated")
+        tell(address, "continuous/stop")
+        child.stop(signal.SIGKILL)
+    with running([*API, "--port", "0"], tmp_path, SCANNER_SIMULATED="1", SCANNER_RESUME="1") as child:
+        child.wait_until_said("nothing is being scanned yet")
+
+
 # --- gunicorn ------------------------------------------------------------------------------------------------------
 
 
@@ -137,6 +163,16 @@ def test_a_reload_goes_on_scanning_and_a_signal_for_more_workers_changes_nothing
         status, took_s = child.stop(signal.SIGTERM)
         assert (status, took_s < 5) == (0, True)
         assert "cannot scan" not in child.err
+
+
+def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, *ANY_PORT, SCANNER_SIMULATED="1", SCANNER_RESUME="1") as child:
+        address = child.wait_until_said(r"try: curl -X POST (http://\S+)/api/scanner/continuous/start")[1]
+        tell(address, "continuous/start", {"symbols": ["ETH/USDT"]})
+        child.wait_until_said("simulated is live")
+        os.kill(int(child.wait_until_said(r"Booting worker with pid: (\d+)")[1]), signal.SIGKILL)
+        child.wait_until_said("(?s)scanning 1 symbols.*Booting worker.*scanning 1 symbols")
+        assert ask(address, "continuous/status")["resumed"] is True
 
 
 def test_gunicorn_does_not_try_again_what_cannot_be_scanned(tmp_path: Path) -> None:

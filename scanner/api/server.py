@@ -46,6 +46,7 @@ def with_options(arguments: Sequence[str], settings: Settings) -> Settings:
     build.add_argument("--replay", metavar="FILE_OR_FOLDER", help="scan recorded candles by default")
     build.add_argument("--speed", metavar="N", help="market seconds per real second, simulated or replayed")
     build.add_argument("--autostart", action="store_const", const="1", help="start scanning at once")
+    build.add_argument("--resume", action="store_const", const="1", help="start again what was being scanned")
     return settings.changed(vars(build.parse_args(arguments)), option)
 
 
@@ -112,14 +113,15 @@ def address_of(socket_name: Any) -> str:
 
 
 def begin(service: ScannerService, address: str) -> None:
-    """Start scanning where the settings say so, and say what can be tried."""
+    """Start scanning where the settings say so, and say what can be tried; what was being scanned comes first."""
     api = f"{address}/api/scanner"
-    if not service.settings.autostart:
+    run = service.resume()
+    if run is None and service.settings.autostart:
+        run = service.start(service.order())
+    if run is None:
         log.info("nothing is being scanned yet; try: curl -X POST %s/continuous/start", api)
         return
-    order = service.order()
-    service.start(order)
-    inside = [exchange for exchange in order.exchanges if exchange in EMBEDDED]
+    inside = [exchange for exchange in run.order.exchanges if exchange in EMBEDDED]
     if inside:
         log.info("%s: an exchange inside this process; its data are not real and say so", ", ".join(inside))
     log.info("three things to try:")

@@ -47,7 +47,7 @@ class ContinuousMultiTimeframeScanner:
     def __init__(self, config: StreamConfig | None = None, settings: Settings | None = None) -> None:
         self.config = config or StreamConfig()
         self.settings = settings or Settings.from_env(os.environ)
-        self.service = ScannerService(self.settings)
+        self.service = ScannerService(dataclasses.replace(self.settings, resume=False))  # its program decides that
         self._persistence = DataPersistenceManager(self.settings.data_dir)
         self._ended = asyncio.Event()
 

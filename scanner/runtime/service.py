@@ -31,6 +31,7 @@ from scanner.runtime.batches import Record
 from scanner.runtime.cycles import FullScan
 from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals
 from scanner.runtime.run import Run
+from scanner.runtime.standing import StandingWish
 from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges
 from scanner.settings import Settings
 from scanner.simulated import Recording
@@ -60,6 +61,8 @@ class ScannerService:
     ----------
     base : BaseScans
         Scans on demand; they neither need a run nor touch it.
+    wish : StandingWish
+        What the process after this one is to scan, where the settings ask for that.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class ScannerService:
         self._running = False
         self._recording: Recording | None = None
         self._reader = TrainingStore(self.settings.data_dir)  # reads only; each run opens the folder for writing
+        self.wish = StandingWish(self._reader, wanted=self.settings.resume)
         self.base = BaseScans(
             Orders(self.settings, interval_of, self.recording),
             base_scan,
@@ -101,11 +105,27 @@ class ScannerService:
         config = config or StreamConfig()
         ids = self._default_exchanges() if exchanges is None else exchanges
         texts = self._default_symbols(ids) if symbols is None else symbols
-        order = StartOrder.checked(texts, ids, config)
+        return self._servable(StartOrder.checked(texts, ids, config))
+
+    def _servable(self, order: StartOrder) -> StartOrder:
+        """The order without what the recording, if one is to be scanned, cannot serve."""
         recording = self.recording()
         if recording is None or not any(exchange in REPLAYS for exchange in order.exchanges):
             return order
         return limited_to(order, recording.timeframes_servable, f"a recording of {recording.resolution} candles")
+
+    def resume(self) -> Run | None:
+        """Start again what was being scanned when a process before this one ended without a stop.
+
+        None where the settings do not ask for it, where nothing was being scanned, and where that cannot be scanned
+        any more: the log and `status` then say why, and nothing has been started.
+
+        Raises
+        ------
+        FolderInUse
+            Another process owns the data folder; nothing has been started.
+        """
+        return self.wish.resume(lambda values: self.start(self._servable(StartOrder.from_dict(values))))
 
     def start(self, order: StartOrder) -> Run | None:
         """Start scanning; answers at once. None when a scan is already running.
@@ -135,6 +155,7 @@ class ScannerService:
                 run.stop()
                 raise
             self._run, self._running = run, True
+            self.wish.keep(order, store)
         log.info(
             "scanning %d symbols on %s, timeframes %s",
             len(order.symbols),
@@ -144,8 +165,13 @@ class ScannerService:
         return run
 
     def stop(self) -> bool:
-        """Stop scanning and wait until it has ended; False when nothing was running."""
+        """Stop scanning and wait until it has ended; False when nothing was running. Nothing is resumed after that."""
+        return self._end(wish_too=True)
+
+    def _end(self, *, wish_too: bool) -> bool:
         with self._lock:
+            if wish_too:
+                self.wish.clear()
             if not self._running or self._run is None:
                 return False
             began = time.monotonic()
@@ -157,9 +183,9 @@ class ScannerService:
         return True
 
     def close(self) -> None:
-        """Stop for good: the continuous scan, and scans on demand, within 8 s."""
+        """End with the process: the continuous scan, and scans on demand, within 8 s. The wish to run outlives it."""
         self.base.end()
-        self.stop()
+        self._end(wish_too=False)
         self.base.close()
 
     def recording(self) -> Recording | None:
@@ -182,8 +208,9 @@ class ScannerService:
 
     def status(self) -> dict[str, Any]:
         if self._run is None:
-            return {"running": False, "message": "The scanner has not been started."}
-        return {"running": self._running, **self._run.status()}
+            problem = f" {self.wish.problem}" if self.wish.problem else ""
+            return {"running": False, "message": f"The scanner has not been started.{problem}"}
+        return {"running": self._running, **self.wish.status(), **self._run.status()}
 
     def signals(self, query: SignalQuery) -> list[Record]:
         """The newest signal of every market and timeframe that `query` selects, best score first.

@@ -25,6 +25,7 @@ from scanner.store.health import Health
 from scanner.store.moments import file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
+from scanner.store.wish import WishFile
 from scanner.timeframes import DAY_MS
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,11 @@ class TrainingStore:
         The data folder; created by `open`.
     clock : callable
         Seconds that only grow.
+
+    Attributes
+    ----------
+    wish : WishFile
+        What the process after this one is to scan.
     """
 
     def __init__(self, base_path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,6 +62,7 @@ class TrainingStore:
         self._signals = RecordFiles(self.signals_path, file_signal, self._health)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
         self._candles = CandleFiles(self.ohlcv_path, clock, self._note_candles)
+        self.wish = WishFile(self.base_path, self._health)
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = False
@@ -303,7 +310,7 @@ class TrainingStore:
                 for folder in self._folders:
                     folder.mkdir(parents=True, exist_ok=True)
                 self._ownership.take()
-                for folder in self._folders:
+                for folder in (self.base_path, *self._folders):
                     _clear(folder)
             except OSError as error:
                 self._health.note("folder", error)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str], environ: dict[str, str], console: Console | N
     try:
         options = parse(arguments, Settings.from_env(environ))
         set_up_logging(options.settings.log_level)
-        service = ScannerService(options.settings)
+        service = ScannerService(replace(options.settings, resume=False))  # its command line says what is scanned
         run = service.start(service.order(options.symbols, options.exchanges, options.config))
     except ScannerError as error:
         return refused("continuous_scanner", error)
