@@ -28,7 +28,7 @@ def rows(text: str) -> list[list[str]]:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     kept = [
         line
-        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+        for line, following in zip(lines, [*lines[1:], ""], strict=False)
         if not line.startswith("|--") and not following.startswith("|--")
     ]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in kept]

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from scanner.api.app import create_app
+from scanner.api.parameters import KNOWN
 from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, LIMIT, MIN_SCORE, Number
 from scanner.api.rendering import STATUS_OF
 from scanner.config import StreamConfig
@@ -98,6 +99,14 @@ def test_numeric_parameters_are_told_with_default_and_range(route: str, numbers:
         kind = "whole number" if number.whole else "number"
         facts = [f"`{number.name}`", f"{kind}, {number.low:g} to {number.high:g}", f"{number.default:g}"]
         assert facts in [row[:3] for row in told]
+
+
+def test_every_query_parameter_is_told() -> None:
+    for rule in create_app(ScannerService(Settings())).url_map.iter_rules():
+        if "GET" in (rule.methods or set()):
+            route = f"`GET {re.sub('<[^:>]+:', '<', rule.rule)}`"
+            told = keys(section("API.md", route).partition("\n#### Answer\n")[0])
+            assert told == list(KNOWN.get(rule.endpoint, ())), route
 
 
 def test_body_keys_are_told(unstarted: Client) -> None:

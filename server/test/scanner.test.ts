@@ -8,6 +8,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { ROUTES } from "../routes.ts";
 import { ask, begin, post, waitFor, waitUntilStill } from "./client.ts";
 import { startProxy, startScanner, withoutScanner, type Program, type Scanner } from "./processes.ts";
 
@@ -88,6 +89,14 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
       signals.map(({ symbol, timeframe }) => [symbol, timeframe]),
       [["ETH/USDT", "1h"]],
     );
+  });
+
+  test("a parameter that the scanner does not know is refused by the scanner, on every route", async () => {
+    for (const { method, path: route } of ROUTES) {
+      const asked = `${route.replace("*symbol", "BTC/USDT")}?min_scor=70`;
+      const [proxied, direct] = await Promise.all([proxy.url, scanner.url].map((url) => ask(url, asked, { method })));
+      assert.deepEqual([proxied?.status, proxied?.text], [400, direct?.text], asked);
+    }
   });
 
   for (const symbol of ["BTC/USDT", "BTC%2FUSDT", "btc-usdt", "simulated:BTC/USDT", "simulated%3ABTC%2FUSDT"]) {

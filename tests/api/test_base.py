@@ -299,7 +299,6 @@ ROWS = {
         ("minStrength=80.5", {"SOL/USDT"}),
         ("minStrength=100", set()),
         ("exchange=simulated&signal=BUY&timeframe=1h&minStrength=85", {"SOL/USDT"}),
-        ("unknown=1", {"SOL/USDT", "ADA/USDT", "DOT/USDT", "SOL/USDT:USDT"}),
     ],
 )
 def test_filters_mean_what_they_say(filled: Client, query: str, symbols: set[str]) -> None:
