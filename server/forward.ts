@@ -68,7 +68,7 @@ async function ask(request: Request, response: Response, call: Call): Promise<In
     ...urlToHttpOptions(settings.scanner),
     path: upstreamPath(settings.scanner, call.path, request.originalUrl),
     method: request.method,
-    headers: { via: VIA, ...authorization(request, settings.apiKey), ...description(body) },
+    headers: { via: VIA, ...authorization(request, settings.apiKey), ...strangeOrigin(request), ...description(body) },
     agent: false, // a kept connection may be closed by the scanner's server just as the next request is sent
     timeout: settings.timeoutMs ?? call.timeoutMs,
   };
@@ -110,8 +110,17 @@ function upstreamPath(scanner: URL, path: string, originalUrl: string): string {
 function authorization(request: Request, apiKey: string | undefined): OutgoingHttpHeaders {
   const own = request.headers.authorization;
   if (own !== undefined) return { authorization: own };
-  const foreign = request.headers["sec-fetch-site"] === "cross-site";
-  return apiKey !== undefined && !foreign ? { authorization: `Bearer ${apiKey}` } : {};
+  return apiKey !== undefined && !isStrange(request) ? { authorization: `Bearer ${apiKey}` } : {};
+}
+
+/** Where a page of another site comes from: the scanner knows which of them may change something. */
+function strangeOrigin(request: Request): OutgoingHttpHeaders {
+  const { origin } = request.headers;
+  return origin !== undefined && isStrange(request) ? { origin } : {};
+}
+
+function isStrange(request: Request): boolean {
+  return request.headers["sec-fetch-site"] === "cross-site";
 }
 
 /** JSON whatever the client called it: a browser calls a text without a type text/plain. */

@@ -16,12 +16,14 @@ import pytest
 
 from scanner.api.server import with_options
 from scanner.config import StreamConfig
+from scanner.fullscan.settings import ALIASES
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.order import EMBEDDED
 from scanner.records import SIGNAL_TYPES
-from scanner.settings import Settings, variable
+from scanner.settings import Settings, option, variable
 from scanner.store.names import candle_file, day_file
 from scanner.store.ownership import LOCK_NAME
+from scanner.terminal import full_scan
 from scanner.terminal.options import parser
 from scanner.timeframes import LENGTH_MS
 from tests.pages import ALL_TEXT, FENCED, FILES, PAGES, ROOT, blocks, keys, rows, section, slugs
@@ -135,21 +137,52 @@ def test_no_page_names_a_variable_that_does_not_exist() -> None:
 
 @pytest.fixture
 def options(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
-    """Every long option of the two programs, as their help tells them."""
+    """Every long option of the three programs, as their help tells them."""
     with pytest.raises(SystemExit):
         with_options(["--help"], Settings())
-    helps = {"scanner_api.py": capsys.readouterr().out, "continuous_scanner.py": parser().format_help()}
+    helps = {
+        "scanner_api.py": capsys.readouterr().out,
+        "continuous_scanner.py": parser().format_help(),
+        "momentum_scanner.py": full_scan.parser().format_help(),
+    }
     return {
         program: set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)) for program, text in helps.items()
     }
 
 
-@pytest.mark.parametrize("program", ["continuous_scanner.py", "scanner_api.py"])
+@pytest.mark.parametrize("program", ["continuous_scanner.py", "scanner_api.py", "momentum_scanner.py"])
 def test_every_option_is_in_the_table(program: str, options: dict[str, set[str]]) -> None:
     assert set(keys(section("CONFIGURATION.md", program))) - set(_variables()) == options[program]
     for line in ALL_TEXT.splitlines():
         if re.search(rf"python {re.escape(program)}", line):
             assert set(re.findall(r"--[a-z-]+", line)) <= options[program], line
+
+
+def test_the_full_scans_defaults_are_told() -> None:
+    told = {row[0].strip("`"): row[1:] for row in rows(section("CONFIGURATION.md", "momentum_scanner.py"))}
+    for name, default in vars(full_scan.parser().parse_args([])).items():
+        if default not in (None, False):
+            assert told[option(name)][0] == f"`{default}`"
+    assert all(f"`{alias}`" in told["--timeframe"][1] for alias in ALIASES)
+    assert f"1 to {full_scan.MOST_ROWS}" in told["--top"][1]
+    assert all(picture.strip(".") in told["--plot"][1] for picture in full_scan.PICTURES)
+
+
+def test_every_variable_of_the_proxy_is_told() -> None:
+    source = (ROOT / "server" / "settings.ts").read_text(encoding="utf-8")
+    told = {row[0].strip("`"): row[1:] for row in rows(section("CONFIGURATION.md", "The Node proxy"))}
+    assert set(told) == set(re.findall(r"\benv\.([A-Z_]+)", source))
+    defaults = dict(re.findall(r'\benv\.([A-Z_]+) \|\| "([^"]+)"', source))
+    assert len(defaults) == 3
+    assert {name: told[name][0].strip("`") for name in defaults} == defaults
+    waits = re.findall(r"_MS = ([\d_]+);", (ROOT / "server" / "routes.ts").read_text(encoding="utf-8"))
+    assert [wait.replace("_", "") for wait in waits] == re.findall(r"\d+", told["SCANNER_API_TIMEOUT_MS"][0])
+    ranges = re.findall(r'wholeNumber\("?([A-Z_]+)"?, [^,]+, (\d+), ([\w]+)\)', source)
+    longest = re.findall(r"LONGEST_TIMEOUT_MS = ([\d_]+);", source)[0]
+    for name, low, high in ranges:
+        top = (longest if high == "LONGEST_TIMEOUT_MS" else high).replace("_", "")
+        assert told[name][1] == f"{low} to {top}, whole"
+    assert len(ranges) == 2
 
 
 def _variables() -> list[str]:

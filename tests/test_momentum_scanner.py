@@ -113,3 +113,12 @@ def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"], {})
     assert "python momentum_scanner.py --exchange binance" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--exchanges", "simulated"], ["--top", "many"], ["more"]])
+def test_what_is_no_option_is_one_line(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments, {})
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("momentum_scanner: ")
+    assert complaint.count("\n") == 1

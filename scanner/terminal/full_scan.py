@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from scanner.commandline import Parser
 from scanner.errors import InvalidInput, ScannerError, UnknownExchange
 from scanner.fullscan.progress import Tell, terminal_progress
 from scanner.fullscan.report import reasons
@@ -36,7 +37,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def parser() -> argparse.ArgumentParser:
-    build = argparse.ArgumentParser(
+    build = Parser(
         prog="momentum_scanner.py",
         description="Rank the markets of an exchange once and report the best.",
         epilog=EXAMPLES,
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     what = build.add_argument_group("what to scan")
     what.add_argument(
-        "--exchange", default="simulated", metavar="ID", help="ccxt exchange id, or simulated (the default)"
+        "--exchange", default="simulated", metavar="ID", help=f"ccxt id, or {', '.join(EMBEDDED)} (default: simulated)"
     )
     names = ", ".join(f"{alias} ({interval})" for alias, interval in ALIASES.items())
     what.add_argument(

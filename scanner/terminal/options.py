@@ -14,7 +14,7 @@ from scanner.commandline import Parser
 from scanner.config import StreamConfig
 from scanner.errors import InvalidInput
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
-from scanner.order import REPLAYS, SIMULATIONS
+from scanner.order import EMBEDDED, REPLAYS, SIMULATIONS
 from scanner.settings import Settings, option
 
 SHORTEST_S, LONGEST_S = 0.1, 1e9  # durations
@@ -91,21 +91,21 @@ def parse(arguments: Sequence[str], base: Settings) -> Options:
     for name, text in vars(given).items():
         if isinstance(text, str) and not text.strip():
             raise InvalidInput(option(name), text, "is empty")
+    exchanges = _exchanges(given)
     return Options(
-        settings=_settings(given, base),
+        settings=_settings(given, exchanges, base),
         symbols=_listed("--symbols", given.symbols),
-        exchanges=_exchanges(given),
+        exchanges=exchanges,
         config=read_config(Path(given.config)) if given.config else StreamConfig(),
         duration_s=_duration_s(given.duration) if given.duration else None,
     )
 
 
-def _settings(given: argparse.Namespace, base: Settings) -> Settings:
+def _settings(given: argparse.Namespace, exchanges: Sequence[str] | None, base: Settings) -> Settings:
     """The settings of the environment with what the command line says on top."""
-    if given.simulated and given.replay:
-        raise InvalidInput("--replay", given.replay, "and --simulated exclude each other")
-    if given.speed and not (given.simulated or given.replay or base.simulated or base.replay):
-        raise InvalidInput("--speed", given.speed, "needs --simulated or --replay; real time has one speed")
+    if given.speed and not _is_embedded(given, exchanges, base):
+        needed = "needs --simulated, --replay or an embedded exchange; real time has one speed"
+        raise InvalidInput("--speed", given.speed, needed)
     if given.data_dir and Path(given.data_dir).is_file():
         raise InvalidInput("--data-dir", given.data_dir, "is a file, not a folder")
     texts = {name: getattr(given, name) for name in ("replay", "speed", "data_dir", "log_level")}
@@ -114,8 +114,17 @@ def _settings(given: argparse.Namespace, base: Settings) -> Settings:
     return base.changed(texts, option)
 
 
+def _is_embedded(given: argparse.Namespace, exchanges: Sequence[str] | None, base: Settings) -> bool:
+    """Whether an embedded exchange is asked for: by its name, else by an option or a variable."""
+    if exchanges:
+        return any(exchange in EMBEDDED for exchange in exchanges)
+    return bool(given.simulated or given.replay or base.simulated or base.replay)
+
+
 def _exchanges(given: argparse.Namespace) -> list[str] | None:
     """The exchanges asked for; others than its own contradict --simulated and --replay."""
+    if given.simulated and given.replay:
+        raise InvalidInput("--replay", given.replay, "and --simulated exclude each other")
     exchanges = _listed("--exchanges", given.exchanges)
     chosen, own = ("--simulated", SIMULATIONS) if given.simulated else ("--replay", REPLAYS)
     if exchanges and (given.simulated or given.replay) and not set(exchanges) <= set(own):

@@ -52,6 +52,16 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
     assert.equal((await ask(proxy.url, `${api}/continuous/signals?min_score=abc`)).status, 400);
   });
 
+  test("a page of another site may change nothing, and no page of another origin reads an answer", async () => {
+    const stop = (site: string, origin: string) =>
+      post(proxy.url, `${api}/continuous/stop`, undefined, { "sec-fetch-site": site, origin });
+    assert.equal((await stop("cross-site", "https://evil.example")).status, 403);
+    assert.equal((await stop("cross-site", "http://localhost:5173")).status, 200); // SCANNER_CORS_ORIGINS names it
+    assert.equal((await stop("same-origin", "https://scanner.example")).status, 200);
+    const read = await ask(proxy.url, `${api}/continuous/status`, { headers: { origin: "http://localhost:5173" } });
+    assert.deepEqual([read.status, read.headers["access-control-allow-origin"]], [200, undefined]);
+  });
+
   test("a stop without body and type answers when nothing runs", async () => {
     const answer = await post(proxy.url, `${api}/continuous/stop`);
     assert.deepEqual([answer.status, (answer.json as { status: string }).status], [200, "not_running"]);

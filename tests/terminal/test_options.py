@@ -46,6 +46,9 @@ WRONG = [
     ("--simulated --speed fast", "--speed"),
     ("--simulated --speed 1e9", "--speed"),
     ("--speed 2", "--speed"),
+    ("--exchanges binance --speed 2", "--speed"),
+    ("--exchanges replay --speed 2", "exchanges"),
+    ("--simulated --exchanges binance --speed 2", "--exchanges"),
     ("--duration 0", "--duration"),
     ("--duration -1", "--duration"),
     ("--duration soon", "--duration"),
@@ -117,6 +120,19 @@ def test_options_win_over_the_environment() -> None:
     assert (settings.simulated, settings.replay, settings.speed) == (True, "", 60.0)
     assert (settings.data_dir, settings.log_level) == ("new", "debug")
     assert parse(["--replay", "new.parquet"], Settings(simulated=True)).settings.simulated is False
+
+
+@pytest.mark.parametrize("exchanges", ["simulated", "simulatedfutures", "simulated,simulatedfutures"])
+def test_an_embedded_exchange_may_run_fast_by_its_name_alone(exchanges: str) -> None:
+    options = parse(["--exchanges", exchanges, "--speed", "60"], Settings())
+    assert (options.settings.speed, options.settings.simulated) == (60.0, False)
+    assert options.exchanges == exchanges.split(",")
+
+
+def test_a_real_exchange_has_one_speed_whatever_the_environment_would_scan() -> None:
+    for base in (Settings(simulated=True), Settings(replay="old.parquet")):
+        with pytest.raises(InvalidInput, match="--speed: '60' needs"):
+            parse(["--exchanges", "binance", "--speed", "60"], base)
 
 
 def test_what_is_not_given_stays_as_the_environment_says() -> None:
