@@ -52,6 +52,12 @@ class Panel:
         for name in (*self.COLUMNS, "filled"):
             getattr(self, name)[rows] = getattr(other, name)[theirs]
 
+    def forget(self, rows: Int) -> None:
+        """Know no candle of some markets."""
+        for name in self.COLUMNS:
+            getattr(self, name)[rows] = np.nan
+        self.filled[rows] = False
+
     @property
     def length(self) -> int:
         return self.close.shape[1]

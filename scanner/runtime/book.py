@@ -21,6 +21,7 @@ from scanner.markets import Market
 from scanner.timeframes import length_ms, open_time_of
 
 HISTORY = 500  # closed candles a percentile ranks among
+NEVER_MS = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ class Book:
     as_of_ms : int64[M]
         Market time of the newest good candle answer.
     loaded : dict of bool[M]
-        Per timeframe, whether the market's history has been asked for and answered.
+        Per timeframe, whether the market's history is there: asked for and answered, or read from disk.
+    late_from_ms : dict of int64[M]
+        Per timeframe, open time of the first candle from before the start whose final signal is still to be made.
+    unproven : bool[M]
+        Whether the market's candles are from disk and no answer has been compared with them yet.
     """
 
     def __init__(
@@ -74,8 +79,10 @@ class Book:
         self.final_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.told_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.stored_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
-        self.complete_from_ms = np.full(count, np.iinfo(np.int64).max, dtype=np.int64)
+        self.complete_from_ms = np.full(count, NEVER_MS, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
+        self.late_from_ms = {timeframe: np.full(count, NEVER_MS, dtype=np.int64) for timeframe in self.style_of}
+        self.unproven = np.zeros(count, dtype=bool)
 
     def grown(self, listed: Sequence[Market], now_ms: int) -> Book:
         """A book that also holds markets listed since; see `with_markets`."""
@@ -89,11 +96,15 @@ class Book:
         for timeframe, panel in self.panels.items():
             book.panels[timeframe].begin_with(panel, rows, known)
             book.told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
-            for name in ("loaded", "final_through_ms", "stored_through_ms", "told_through_ms"):
+            for name in ("loaded", "final_through_ms", "stored_through_ms", "told_through_ms", "late_from_ms"):
                 getattr(book, name)[timeframe][rows] = getattr(self, name)[timeframe][known]
         book.complete_from_ms[rows] = self.complete_from_ms[known]
         book.as_of_ms[rows] = self.as_of_ms[known]
+        book.unproven[rows] = self.unproven[known]
         return book
+
+    def row_of(self, market: Market) -> int:
+        return self._row_of[market]
 
     @property
     def timeframes(self) -> tuple[str, ...]:
@@ -180,7 +191,47 @@ class Book:
         lost &= self.final_through_ms[self.base] >= 0
         for timeframe in self.timeframes:
             self.loaded[timeframe] &= ~lost
-        self.complete_from_ms[lost] = np.iinfo(np.int64).max
+        self.complete_from_ms[lost] = NEVER_MS
+
+    # --- from disk -------------------------------------------------------------------------------------------------
+
+    def begin_with(
+        self, timeframe: str, rows: Int, counts: Int, open_ms: Int, candles: Candles, unsure: int, now_ms: int
+    ) -> None:
+        """Take final candles of some markets from disk as their history on one timeframe.
+
+        Parameters
+        ----------
+        rows, counts : int64[n]
+            The markets, and how many candles each has, at least one.
+        open_ms, candles : int64[sum of counts], Candles of the same shape
+            Their candles one market after the other, oldest first.
+        unsure : int
+            How many of each market's newest candles are to be asked for again.
+        """
+        panel = self.panels[timeframe]
+        newest_ms = open_ms[np.cumsum(counts) - 1]
+        with self._lock:
+            panel.advance_to(open_time_of(now_ms, panel.timeframe_ms))
+            panel.put(np.repeat(rows, counts), open_ms, candles)
+            self.loaded[timeframe][rows] = True
+            sure_ms = newest_ms - unsure * panel.timeframe_ms
+            self.final_through_ms[timeframe][rows] = self.stored_through_ms[timeframe][rows] = sure_ms
+            self.late_from_ms[timeframe][rows] = newest_ms + panel.timeframe_ms
+            if timeframe == self.base:
+                self.complete_from_ms[rows] = open_ms[np.cumsum(counts) - counts]
+                self.unproven[rows] = True
+
+    def forget(self, rows: Int) -> None:
+        """Know nothing of some markets any more; their histories are asked for again."""
+        with self._lock:
+            for timeframe, panel in self.panels.items():
+                panel.forget(rows)
+                self.loaded[timeframe][rows] = False
+                self.final_through_ms[timeframe][rows] = self.stored_through_ms[timeframe][rows] = -1
+                self.late_from_ms[timeframe][rows] = NEVER_MS
+            self.complete_from_ms[rows] = NEVER_MS
+            self.unproven[rows] = False
 
     # --- for signals ------------------------------------------------------------------------------------------------
 

@@ -27,20 +27,26 @@ from scanner.runtime.book import Book
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
+from scanner.runtime.warm import proven, warm
+from scanner.store.store import TrainingStore
 from scanner.timeframes import HOUR_MS, length_ms
 
 log = logging.getLogger(__name__)
 
 ACTIVE_SCORE = 60.0  # a newest signal above this counts as active
 FIRST_WAIT_S = 20.0  # how long a first cycle waits for an exchange to come up
+MOST_NOTES = 50
 LATE_COMERS_S = 3.0  # and, once one has, for the others
 
 
 class Books:
     """The books by exchange; one thread adds and changes them, any thread may read the mapping."""
 
-    def __init__(self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool]) -> None:
-        self._config, self._started_ms, self._simulated = config, started_ms, simulated
+    def __init__(
+        self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool], store: TrainingStore
+    ) -> None:
+        self._config, self._started_ms, self._simulated, self._store = config, started_ms, simulated, store
+        self.notes: tuple[str, ...] = ()  # what of the stored candles could not be used, and why
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
         self.filled = threading.Event()  # set once a book has candles, and when nobody need wait any more
 
@@ -56,7 +62,15 @@ class Books:
                     if book is None
                     else book.grown(listed, gateway.now_ms(exchange))
                 )
+                self.note(warm(fresh, self._store, listed, gateway.now_ms(exchange)))
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
+
+    def note(self, told: Iterable[str]) -> None:
+        """Have something shown in `status`, as long as there is not too much of it."""
+        for text in told:
+            log.warning("%s", text)
+            if len(self.notes) < MOST_NOTES:
+                self.notes = (*self.notes, text)
 
 
 class PriceCycle:
@@ -171,7 +185,9 @@ class SignalCycle:
     def _advance(self, book: Book, sweep: CandleSweep) -> None:
         """Bring one exchange up to now: merge, score, keep, publish."""
         now_ms = self._gateway.now_ms(book.exchange)
-        book.take(sweep.answers, now_ms)
+        answers, strange = proven(book, sweep.answers)
+        self._books.note(strange)
+        book.take(answers, now_ms)
         signals.score_history(book)
         self._books.filled.set()
         if self._first:
@@ -183,6 +199,8 @@ class SignalCycle:
         self._recorder.keep_candles(book.newly_closed())
         buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())
         self._state.publish_signals(newest_of(self._state.current(), finals, lives), kept, buffers)
+        late = self._recorder.unknown(signals.late_finals(book, now_ms))
+        self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), buffers)
 
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))

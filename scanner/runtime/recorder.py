@@ -58,8 +58,9 @@ class Kept:
 
 @dataclass
 class Tally:
-    """What a run has made so far, for its summary."""
+    """What a run that began at `since_ms` (market time) has made so far, for its summary."""
 
+    since_ms: int = 0
     finals: Counter[tuple[str, str]] = field(default_factory=Counter)  # (timeframe, signal type)
     lives: Counter[tuple[str, str]] = field(default_factory=Counter)
     clusters: Counter[str] = field(default_factory=Counter)  # timeframe
@@ -69,8 +70,8 @@ class Tally:
         counter = self.finals if batch.closed else self.lives
         for index, times in zip(*np.unique(batch.analysis.signal_type, return_counts=True), strict=True):
             counter[batch.timeframe, SIGNAL_TYPES[int(index)]] += int(times)
-        if batch.closed:
-            closed_ms = int(batch.candle_time[0]) + length_ms(batch.timeframe)
+        closed_ms = int(batch.candle_time[0]) + length_ms(batch.timeframe)
+        if batch.closed and closed_ms >= self.since_ms:
             self.delay_s.append((batch.at_ms - closed_ms) / 1000)
             del self.delay_s[:-REMEMBERED_DELAYS]
 
@@ -78,10 +79,10 @@ class Tally:
 class Recorder:
     """Chooses what is kept and hands it to the store."""
 
-    def __init__(self, store: TrainingStore, config: StreamConfig) -> None:
+    def __init__(self, store: TrainingStore, config: StreamConfig, since_ms: int = 0) -> None:
         self._store, self._config = store, config
         self._kept: dict[tuple[str, str], Kept] = {}
-        self.tally = Tally()
+        self.tally = Tally(since_ms)
 
     def keep(self, batches: Sequence[SignalBatch], markets: tuple[Market, ...], at_ms: int) -> list[SignalBatch]:
         """Store what is worth keeping of one cycle of the exchange of these `markets`; returns those signals."""
@@ -106,6 +107,16 @@ class Recorder:
         if clusters:
             _kept_or_shown(lambda: self._store.append_clusters(clusters, at_ms))
         return kept
+
+    def unknown(self, batches: Iterable[SignalBatch]) -> list[SignalBatch]:
+        """Those of some final signals, made late, that an earlier run has not kept."""
+        found = []
+        for batch in batches:
+            open_ms = int(batch.candle_time[0])
+            rows = [i for i, m in enumerate(batch.markets) if not self._store.has_final(m, batch.timeframe, open_ms)]
+            if rows:
+                found.append(batch.take(np.array(rows)))
+        return found
 
     def keep_candles(self, closed: Iterable[ClosedCandles]) -> None:
         """Store candles that have become final."""

@@ -40,8 +40,8 @@ class Run:
         self.started_at = datetime.now(UTC)
         config, clock = order.config, venue.clock
         self.state = State(config.max_signals_per_market)
-        self.books = Books(config, clock.now_ms(), venue.simulated)
-        self.recorder = Recorder(store, config)
+        self.books = Books(config, clock.now_ms(), venue.simulated, store)
+        self.recorder = Recorder(store, config, clock.now_ms())
         intervals = {
             "prices": config.price_update_interval,
             "signals": config.signal_generation_interval,
@@ -122,7 +122,7 @@ class Run:
             "config": self.order.config.as_dict(),
             "store": self.store.health(),
             "simulated": any(self.venue.simulated.values()),
-            "notes": list(self.venue.notes),
+            "notes": [*self.venue.notes, *self.books.notes],
         }
 
 

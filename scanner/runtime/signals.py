@@ -18,6 +18,7 @@ from scanner.runtime.book import HISTORY, Book
 from scanner.timeframes import length_ms, open_time_of
 
 FEWEST = 20  # candles a score needs
+LATE_AT_ONCE = 5_000  # late signals made in one cycle: what is new must not wait for them
 ROWS_AT_ONCE = 64  # markets whose whole history is scored in one go: bounds the memory of a backfill
 
 
@@ -58,6 +59,31 @@ def finals(book: Book, now_ms: int, context: Context) -> list[SignalBatch]:
             if len(rows):
                 batches.append(_final_batch(book, timeframe, int(open_ms), rows, now_ms, context))
         book.told_through_ms[timeframe] = np.maximum(book.told_through_ms[timeframe], through)
+    return batches
+
+
+def late_finals(book: Book, now_ms: int, most: int = LATE_AT_ONCE) -> list[SignalBatch]:
+    """The signals of candles that closed while nothing was scanning, oldest first, about `most` at once.
+
+    They say by their timestamp that they were made now; nobody knows any more what the whole market looked like. Those
+    of which the panel does not hold the whole window any more are left out.
+    """
+    batches: list[SignalBatch] = []
+    left = most
+    for timeframe, panel in book.panels.items():
+        step, late_ms = panel.timeframe_ms, book.late_from_ms[timeframe]
+        through = np.minimum(book.final_through_ms[timeframe], open_time_of(book.started_ms, step) - step)
+        waiting = (late_ms <= through) & book.ready(timeframe) & ~book.unproven
+        whole_windows = panel.open_time[WINDOW - 1 :]
+        for open_ms in whole_windows[whole_windows >= late_ms[waiting].min()] if waiting.any() else ():
+            due = waiting & (late_ms <= open_ms) & (open_ms <= through)
+            rows = np.flatnonzero(due & ~np.isnan(panel.close[:, panel.column_of(int(open_ms))]))
+            if left <= 0 or not due.any():
+                break
+            if len(rows):
+                batches.append(_final_batch(book, timeframe, int(open_ms), rows, now_ms, Context()))
+            late_ms[due] = open_ms + step
+            left -= len(rows)
     return batches
 
 

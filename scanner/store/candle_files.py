@@ -98,14 +98,14 @@ class CandleFile:
             return NONE, True
 
 
-def read(path: Path) -> Rows:
-    """The candles of a file, none if there is no file; raises Damaged or OSError.
+def read(path: Path, since_ms: int | None = None) -> Rows:
+    """The candles of a file (see `ohlcv.read`), none if there is no file; raises Damaged or OSError.
 
     Read through one open handle: a path is opened twice by pandas and pyarrow, and may be replaced in between.
     """
     try:
         with path.open("rb") as file:
-            return ohlcv.read(file)
+            return ohlcv.read(file, since_ms)
     except (FileNotFoundError, NotADirectoryError):
         return NONE
 

@@ -213,6 +213,11 @@ class DayFiles:
                 day.seen.add(key)
             return len(lines)
 
+    def has(self, name: str, key: Key) -> bool:
+        """Whether the file `name` holds a record with that key; raises OSError."""
+        with self._lock:
+            return key in self._day(name).seen
+
     def sync(self) -> None:
         """Have everything on the medium that was appended since the last call."""
         with self._lock:

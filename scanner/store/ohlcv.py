@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import IO, NamedTuple
+from datetime import datetime
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+GROUP = 5000  # candles that can be read without the others: a start needs the newest few hundred
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _SCHEMA = pa.schema(
     [pa.field("timestamp", _MOMENT, nullable=False), *(pa.field(name, pa.float64()) for name in COLUMNS)]
@@ -52,6 +54,21 @@ class Rows(NamedTuple):
 
 
 NONE = Rows(np.empty(0, np.int64), np.empty((0, len(COLUMNS))))
+
+
+def _first_group(facts: Any, since_ms: int) -> int:
+    """The newest row group that begins at `since_ms` or before, 0 where that is not told."""
+    column = next((i for i in range(facts.num_columns) if facts.schema.column(i).path == "timestamp"), None)
+    if column is None:
+        return 0
+    for group in range(facts.num_row_groups - 1, 0, -1):
+        told = facts.row_group(group).column(column).statistics
+        begins = told.min if told is not None and told.has_min_max else None
+        if not isinstance(begins, datetime) or begins.tzinfo is None:
+            return 0
+        if begins.timestamp() * 1000 <= since_ms:
+            return group
+    return 0
 
 
 def rows(open_time: ArrayLike, columns: Sequence[ArrayLike]) -> Rows:
@@ -95,14 +112,21 @@ def encode(candles: Rows) -> bytes:
     columns = [pa.array(candles.open_time).cast(_MOMENT), *(pa.array(column) for column in candles.values.T.copy())]
     buffer = io.BytesIO()
     # prices hardly repeat: a dictionary would only cost time
-    pq.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA), buffer, compression="zstd", use_dictionary=False)
+    table = pa.Table.from_arrays(columns, schema=_SCHEMA)
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, row_group_size=GROUP)
     return buffer.getvalue()
 
 
-def read(file: IO[bytes]) -> Rows:
+def read(file: IO[bytes], since_ms: int | None = None) -> Rows:
     """The candles of an open Parquet file: one written here, or another with these columns.
 
     Timestamps may be of any unit, and are UTC if they name no zone; whole numbers are epoch ms.
+
+    Parameters
+    ----------
+    since_ms : int, optional
+        Read no more than is needed for the candles since then: there may be older ones in the answer, and its first
+        is later only if the file has none before.
 
     Raises
     ------
@@ -112,7 +136,9 @@ def read(file: IO[bytes]) -> Rows:
         The medium failed.
     """
     try:
-        table = pq.ParquetFile(file).read(columns=["timestamp", *COLUMNS])
+        parquet = pq.ParquetFile(file)
+        groups = range(0 if since_ms is None else _first_group(parquet.metadata, since_ms), parquet.num_row_groups)
+        table = parquet.read_row_groups(groups, columns=["timestamp", *COLUMNS], use_threads=since_ms is None)
         moments = table.column("timestamp").cast(_MOMENT, safe=False).cast(pa.int64()).to_numpy()
         values = [table.column(name).cast(pa.float64()).to_numpy() for name in COLUMNS]
         return rows(moments, values)

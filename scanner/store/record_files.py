@@ -48,6 +48,13 @@ class RecordFiles:
             self._health.note(key, self._append_market(market, records, at_ms))
         self._health.raise_failures(keys)
 
+    def has(self, market: Market, key: Key) -> bool:
+        """Whether a record with that key is kept; False where its file cannot be read."""
+        try:
+            return self._days.has(names.day_file(market, key.moment_ms), key)
+        except OSError:
+            return False
+
     def sync(self) -> None:
         """Have everything on the medium; raises StoreFailure."""
         try:

@@ -20,9 +20,9 @@ from numpy.typing import ArrayLike
 from scanner.errors import FolderInUse, InvalidInput, NothingStored, StoreFailure
 from scanner.markets import Market, Wanted, select
 from scanner.store import dataset, files, names, ohlcv
-from scanner.store.candle_files import CandleFiles
+from scanner.store.candle_files import CandleFiles, read
 from scanner.store.health import Health
-from scanner.store.moments import file_cluster, file_signal
+from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
 from scanner.store.wish import WishFile
@@ -230,6 +230,28 @@ class TrainingStore:
             return self._candles.candles(name)
         except OSError as error:
             raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
+
+    def newest_candles(self, market: Market, timeframe: str, since_ms: int) -> ohlcv.Rows:
+        """The candles in the file of one market and timeframe since `since_ms`, oldest first; those waiting are not.
+
+        There may be older ones. The first is later than `since_ms` only if none before is kept.
+
+        Raises
+        ------
+        StoreFailure
+            The file cannot be read, or is damaged.
+        """
+        name = names.candle_file(market, timeframe)
+        try:
+            return read(self.ohlcv_path / name, since_ms)
+        except OSError as error:
+            raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
+        except ohlcv.Damaged as error:
+            raise StoreFailure(f"ohlcv/{name}: is damaged: {error}") from error
+
+    def has_final(self, market: Market, timeframe: str, open_ms: int) -> bool:
+        """Whether the final signal of a candle is kept already; False where that cannot be read."""
+        return self._signals.has(market, Key(timeframe, open_ms))
 
     def dataset(self, wanted: Wanted, days: int, timeframes: Iterable[str], now_ms: int) -> dict[str, Any]:
         """Signals, candles and cluster records of the last `days` times 24 hours.

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.store import ohlcv
+from scanner.timeframes import MINUTE_MS
 from tests.store.making import MIDNIGHT, candles
 
 chunks = st.lists(st.lists(st.tuples(st.integers(0, 20), st.floats(0.5, 2))), max_size=5)
@@ -102,3 +103,13 @@ def test_a_file_with_a_flipped_byte_is_read_or_damaged_but_never_worse():
             ohlcv.read(io.BytesIO(bytes(bad)))
         except ohlcv.Damaged:
             continue
+
+
+def test_of_a_long_file_only_the_groups_that_are_needed_are_read():
+    whole = ohlcv.rows(*split(candles(MIDNIGHT, 12_000)))
+    data = ohlcv.encode(whole)
+    step = 5 * MINUTE_MS
+    for since, first in ((11_000, 10_000), (10_000, 10_000), (9_999, 5_000), (0, 0), (-5, 0), (20_000, 10_000)):
+        found = ohlcv.read(io.BytesIO(data), MIDNIGHT + since * step)
+        assert int(found.open_time[0]) == MIDNIGHT + first * step
+        assert found.equals(whole.since(MIDNIGHT + first * step))
