@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,22 +12,30 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from scanner.fullscan.classes import SIGNALS, side_of
+from scanner.fullscan.colors import REGIMES, SIDES
 
-COLORS = {"BUY": "#1a7f5a", "SELL": "#b3402e", "HOLD": "#7d8694"}
 INK, RULE = "#1f2733", "#e3e7ec"
 BARS = 25
 CANDLES = 90
+MOST_TICKS = 8
 
 
-def _laid_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
+def _laid_out(figure: go.Figure, height: int, right: int = 20, **axes: Any) -> go.Figure:
     """The one look of all plots."""
     figure.update_layout(
         height=height,
-        margin={"l": 64, "r": 20, "t": 44, "b": 48},
+        margin={"l": 64, "r": right, "t": 44, "b": 48},
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.0,
+            "x": 0,
+            "traceorder": "normal",
+            "itemsizing": "constant",
+        },
         **axes,
     )
     figure.update_xaxes(gridcolor=RULE, zerolinecolor=RULE, automargin=True)
@@ -38,7 +47,7 @@ def ranking(table: pd.DataFrame) -> go.Figure:
     """Combined score of the best markets, best on top, coloured by side."""
     best = table.head(BARS).iloc[::-1]
     names = labels(best, table)
-    places = {side: [i for i, signal in enumerate(best["signal"]) if side_of(signal) == side] for side in COLORS}
+    places = {side: [i for i, signal in enumerate(best["signal"]) if side_of(signal) == side] for side in SIDES}
     figure = go.Figure()
     for side, rows in places.items():
         figure.add_bar(
@@ -46,7 +55,7 @@ def ranking(table: pd.DataFrame) -> go.Figure:
             y=[names[i] for i in rows],
             orientation="h",
             name=side,
-            marker_color=COLORS[side],
+            marker_color=SIDES[side],
             customdata=best[["signal", "opportunity_score", "confidence_score"]].iloc[rows].to_numpy(),
             hovertemplate="%{y}: %{x:.1f}<br>%{customdata[0]}, opportunity %{customdata[1]:.1f}, "
             "confidence %{customdata[2]:.2f}<extra></extra>",
@@ -59,7 +68,7 @@ def landscape(table: pd.DataFrame) -> go.Figure:
     """RSI against opportunity; the size of a point is the volume traded."""
     sizes = np.sqrt(table["volume_usd"].to_numpy(dtype=np.float64) + 1)
     figure = go.Figure()
-    for side, color in COLORS.items():
+    for side, color in SIDES.items():
         rows = [i for i, signal in enumerate(table["signal"]) if side_of(signal) == side]
         chosen = table.iloc[rows]
         figure.add_scatter(
@@ -72,20 +81,21 @@ def landscape(table: pd.DataFrame) -> go.Figure:
             customdata=100 * chosen[["momentum_short"]].to_numpy(),
             hovertemplate="%{text}<br>RSI %{x:.1f}, opportunity %{y:.1f}, move %{customdata[0]:+.2f} %<extra></extra>",
         )
-    axes = {"xaxis": {"title": "RSI", "range": [0, 100]}, "yaxis": {"title": "opportunity score"}}
-    return _laid_out(figure, 420, **axes)
+    rsi = {"title": "RSI", "range": [0, 100]}
+    return _laid_out(figure, 420, xaxis=rsi, yaxis={"title": "opportunity score"})
 
 
 def make_up(table: pd.DataFrame) -> go.Figure:
     """How many markets of each regime are in which signal class."""
     figure = go.Figure()
-    colors = {"bull": COLORS["BUY"], "bear": COLORS["SELL"], "ranging": COLORS["HOLD"], "unknown": "#c4cad2"}
-    for regime, color in colors.items():
+    for regime, color in REGIMES.items():
         counts = table.loc[table["market_regime"] == regime, "signal"].value_counts()
         figure.add_bar(
             x=list(SIGNALS), y=[int(counts.get(name, 0)) for name in SIGNALS], name=regime, marker_color=color
         )
-    return _laid_out(figure, 420, barmode="stack", yaxis={"title": "markets", "rangemode": "tozero"})
+    most = int(table["signal"].value_counts().max())
+    axis = {"title": "markets", "rangemode": "tozero", "dtick": math.ceil(most / MOST_TICKS)}
+    return _laid_out(figure, 420, barmode="stack", yaxis=axis)
 
 
 def candles(frame: pd.DataFrame, row: Mapping[Any, Any]) -> go.Figure:
@@ -98,22 +108,26 @@ def candles(frame: pd.DataFrame, row: Mapping[Any, Any]) -> go.Figure:
         x=recent.index,
         **{name: recent[name] for name in ("open", "high", "low", "close")},
         name=html.escape(str(row["symbol"])),
-        increasing_line_color=COLORS["BUY"],
-        decreasing_line_color=COLORS["SELL"],
+        increasing_line_color=SIDES["BUY"],
+        decreasing_line_color=SIDES["SELL"],
     )
     for (name, mean), color in zip(means.items(), ("#3566a8", "#b98a1d"), strict=True):
         figure.add_scatter(x=recent.index, y=mean.iloc[-CANDLES:], name=name, line={"color": color, "width": 1.5})
-    for text, level, color in (
-        ("stop", row["stop_loss"], COLORS["SELL"]),
-        ("target", row["take_profit"], COLORS["BUY"]),
-    ):
-        figure.add_hline(
+    levels = {"stop": (row["stop_loss"], SIDES["SELL"]), "target": (row["take_profit"], SIDES["BUY"])}
+    for text, (level, color) in levels.items():
+        above = level == max(level for level, _ in levels.values())  # apart, however close they are
+        figure.add_hline(y=level, line={"color": color, "width": 1, "dash": "dot"})
+        figure.add_annotation(
+            text=text,
+            font={"color": color},
+            x=1,
+            xref="paper",
+            xanchor="left",
             y=level,
-            line={"color": color, "width": 1, "dash": "dot"},
-            annotation_text=text,
-            annotation_position="top left",
+            yanchor="bottom" if above else "top",
+            showarrow=False,
         )
-    return _laid_out(figure, 380, xaxis={"rangeslider": {"visible": False}})
+    return _laid_out(figure, 380, xaxis={"rangeslider": {"visible": False}}, right=56)
 
 
 def labels(chosen: pd.DataFrame, table: pd.DataFrame) -> list[str]:

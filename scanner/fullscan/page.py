@@ -57,7 +57,7 @@ section { margin-bottom: 16px; overflow-x: auto; }
 .pair { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 16px; }
 @media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } }
 table { border-collapse: collapse; width: 100%; font-size: 13px; white-space: nowrap; }
-th, td { padding: 6px 10px; border-bottom: 1px solid #e3e7ec; text-align: right; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 8px; border-bottom: 1px solid #e3e7ec; text-align: right; font-variant-numeric: tabular-nums; }
 th.word, td.word { text-align: left; } th { color: #5a6474; font-weight: 600; }
 td:nth-child(3) { font-weight: 600; } .BUY td:nth-child(3) { color: #1a7f5a; } .SELL td:nth-child(3) { color: #b3402e; }
 </style>
@@ -93,7 +93,7 @@ def html_report(table: pd.DataFrame, frames: Mapping[str, pd.DataFrame], facts: 
             f"<script>{get_plotlyjs()}</script>",
             _section("Ranking", charts.ranking(table)),
             '<div class="pair">',
-            _section("RSI and opportunity", charts.landscape(table)),
+            _section("RSI and opportunity; larger points trade more", charts.landscape(table)),
             _section("Signals by regime", charts.make_up(table)),
             "</div>",
             '<div class="pair">',

@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from scanner.fullscan.classes import SIGNALS, side_of
+from scanner.fullscan.colors import REGIMES, SIDES
 from scanner.fullscan.report import NOTHING
 
-COLORS = {"BUY": "#1a7f5a", "SELL": "#b3402e", "HOLD": "#7d8694"}
 BARS = 15
 COMPARED = 8
 
@@ -26,9 +28,15 @@ def analysis_figure(table: pd.DataFrame, title: str) -> Figure:
     axes = figure.subplots(2, 2)
     _ranking(axes[0][0], table.head(BARS).iloc[::-1])
     _landscape(axes[0][1], table)
-    _counts(axes[1][0], table["signal"], SIGNALS, "signals")
-    _counts(axes[1][1], table["market_regime"], ("bull", "bear", "ranging", "unknown"), "regimes")
-    figure.suptitle(_plain(title))
+    _counts(axes[1][0], table["signal"], {name: SIDES[side_of(name)] for name in SIGNALS}, "signals")
+    _counts(axes[1][1], table["market_regime"], REGIMES, "regimes")
+    figure.suptitle(_plain(title), x=0.01, ha="left")
+    figure.legend(
+        handles=[Patch(color=color, label=side) for side, color in SIDES.items()],
+        loc="outside upper right",
+        ncols=3,
+        frameon=False,
+    )
     return figure
 
 
@@ -72,27 +80,29 @@ def _told(figure: Figure, text: str) -> Figure:
 
 def _ranking(axes: Any, best: pd.DataFrame) -> None:
     places = range(len(best))
-    axes.barh(places, best["combined_score"], color=[COLORS[side_of(signal)] for signal in best["signal"]])
+    axes.barh(places, best["combined_score"], color=[SIDES[side_of(signal)] for signal in best["signal"]])
     axes.set_yticks(places, [_plain(name) for name in best["symbol"]])
     axes.set_xlim(0, 100)
     axes.set_title("combined score")
 
 
 def _landscape(axes: Any, table: pd.DataFrame) -> None:
-    for side, color in COLORS.items():
+    for side, color in SIDES.items():
         rows = [i for i, signal in enumerate(table["signal"]) if side_of(signal) == side]
         chosen = table.iloc[rows]
-        axes.scatter(chosen["rsi"], chosen["opportunity_score"], color=color, label=side, alpha=0.75)
+        axes.scatter(chosen["rsi"], chosen["opportunity_score"], color=color, alpha=0.75)
     axes.set_xlabel("RSI")
     axes.set_ylabel("opportunity score")
-    axes.legend(frameon=False)
     axes.set_title("RSI and opportunity")
 
 
-def _counts(axes: Any, column: pd.Series[Any], names: tuple[str, ...], title: str) -> None:
+def _counts(axes: Any, column: pd.Series[Any], colors: Mapping[str, str], title: str) -> None:
+    """How many markets have each name in `column`, in its colour."""
     counts = column.value_counts()
-    axes.bar(range(len(names)), [int(counts.get(name, 0)) for name in names], color="#3566a8")
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.bar(range(len(colors)), [int(counts.get(name, 0)) for name in colors], color=[*colors.values()])
+    axes.set_xticks(range(len(colors)), [*colors], rotation=30, ha="right")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel("markets")
     axes.set_title(title)
 
 

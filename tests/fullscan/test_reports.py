@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import InvalidInput
+from scanner.fullscan import charts
+from scanner.fullscan.colors import REGIMES, SIDES
+from scanner.fullscan.plots import analysis_figure
 from scanner.fullscan.progress import terminal_progress
 from scanner.fullscan.results import ScanResults
 from scanner.fullscan.scan import Order, scan_frames
@@ -172,6 +175,30 @@ def test_names_that_fonts_and_formulas_trip_over_are_drawn(tmp_path):
     strange = results_of({HOSTILE: walk(100, 1), "币安人生/USDT": walk(100, 2), "$A_{/USDT": walk(100, 3)})
     strange.plot_analysis(tmp_path / "a.png")
     strange.plot_comparative_performance(save_path=tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(("stop", "target"), [(95.0, 110.0), (110.0, 95.0), (100.0, 100.01)])
+def test_stop_and_target_are_named_beside_the_candles_and_apart(stop, target):
+    figure = charts.candles(walk(186, 1), {"symbol": "C/USDT", "stop_loss": stop, "take_profit": target})
+    beside = {note.text: note for note in figure.layout.annotations}
+    assert {name: note.y for name, note in beside.items()} == {"stop": stop, "target": target}
+    assert all((note.xref, note.x, note.xanchor) == ("paper", 1, "left") for note in beside.values())
+    assert beside["stop"].yanchor == ("top" if stop < target else "bottom")
+    assert beside["target"].yanchor != beside["stop"].yanchor
+
+
+def test_a_legend_shows_points_of_one_size_and_counts_are_whole(results):
+    table = results.scan_results
+    assert charts.landscape(table).layout.legend.itemsizing == "constant"
+    assert charts.make_up(table).layout.yaxis.dtick == 1
+
+
+def test_the_pictures_colours_are_explained(results):
+    figure = analysis_figure(results.scan_results, "a scan")
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*SIDES]
+    assert not {*SIDES.values()} & {*REGIMES.values()}
+    assert all(tick == int(tick) for axes in figure.axes[2:] for tick in axes.get_yticks())
 
 
 def test_performance_starts_at_nothing_and_ends_where_the_market_did(results):
