@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 import momentum_scanner
 import scanner
+from scanner.fullscan.results import ScanResults
+from scanner.fullscan.settings import get_dynamic_config
 from scanner.terminal import full_scan
-from scanner.terminal.full_scan import main
+from scanner.terminal.full_scan import EXAMPLES, main
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("MomentumScanner", "TradingConfig", "get_dynamic_config", "TechnicalIndicators")
@@ -107,6 +110,17 @@ def test_nothing_scanned_says_why_and_ends_with_1(arguments, said, tmp_path, cap
     assert complaint.startswith("momentum_scanner: nothing scanned on simulated: ")
     assert said in complaint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", [line.strip() for line in EXAMPLES.splitlines() if line.startswith("  python")])
+def test_every_example_of_the_help_is_understood(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(full_scan, "scan", lambda given, *_: asked.append(given) or ScanResults(get_dynamic_config()))
+    python, program, *arguments = shlex.split(line)
+    assert (python, program) == ("python", "momentum_scanner.py")
+    assert main(arguments, {}) == 1  # understood, and nothing was scanned
+    assert len(asked) == 1
 
 
 def test_help_shows_examples(capsys):
