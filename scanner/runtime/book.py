@@ -280,6 +280,15 @@ class Book:
             self.stored_through_ms[timeframe] = np.maximum(stored, through)
         return found
 
+    def newest_mark(self) -> tuple[int, float, float]:
+        """What the newest candles amount to: their open time, sum of volumes and of closes; -1 before any."""
+        base = self.panels[self.base]
+        open_ms = self._newest_candle_ms(base)
+        if open_ms < 0:
+            return open_ms, 0.0, 0.0
+        column = int(base.column_of(open_ms))
+        return open_ms, float(np.nansum(base.volume[:, column])), float(np.nansum(base.close[:, column]))
+
     def closed_base(self) -> Float:
         """Closes of the base timeframe's closed candles: float64[M, T], NaN where unknown."""
         with self._lock:

@@ -24,6 +24,7 @@ from scanner.runtime import signals
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book
+from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
@@ -137,8 +138,9 @@ class SignalCycle:
         clock: Clock,
         deadline_s: float,
         evaluate: Callable[[], None],
+        holdings: Holdings,
     ) -> None:
-        self._gateway, self._books, self._state = gateway, books, state
+        self._gateway, self._books, self._state, self._holdings = gateway, books, state, holdings
         self._recorder, self._clock, self._deadline_s = recorder, clock, deadline_s
         self._evaluate = evaluate  # the market state: a first cycle has it made anew as soon as there are candles
         self._first = True
@@ -201,6 +203,7 @@ class SignalCycle:
         self._state.publish_signals(newest_of(self._state.current(), finals, lives), kept, buffers)
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
         self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), buffers)
+        self._holdings.publish(book, now_ms)
 
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
+from scanner.config import StreamConfig
 from scanner.gateway.answers import ExchangeState
 from scanner.gateway.gateway import Gateway
 from scanner.order import StartOrder
@@ -19,8 +22,11 @@ from scanner.runtime.cycles import (
     PriceCycle,
     SignalCycle,
 )
+from scanner.runtime.freshness import Freshness, Intervals, judge
+from scanner.runtime.freshness_report import summary
+from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
-from scanner.runtime.state import State
+from scanner.runtime.state import Snapshot, State
 from scanner.runtime.streams import SHORTEST_S, Streams
 from scanner.runtime.venue import Venue
 from scanner.store.store import TrainingStore
@@ -28,6 +34,8 @@ from scanner.store.store import TrainingStore
 log = logging.getLogger(__name__)
 
 STOP_S = 4.5  # everything of a run has ended within this
+JUDGED_EVERY_S = 1.0  # freshness: readers between two judgements get the same one
+SHORTEST_JUDGED_S = 2.0  # real seconds within which data may be expected where market time runs fast
 FULL_SCAN_SHARE = 0.25  # of its interval: signals and prices need the processor too
 FULL_SCAN_S = 2.0  # and never longer: a stop waits for it
 
@@ -57,6 +65,8 @@ class Run:
             weight_share=config.weight_share,
             price_interval_s=max(cadence["prices"], SHORTEST_S),
         )
+        self.intervals = _intervals(config, clock.speed)
+        self._judged: tuple[float, list[Freshness]] = (float("-inf"), [])
         market_state = MarketStateCycle(self.books, self.state, config, clock)
         self._signals = SignalCycle(
             self.gateway,
@@ -66,6 +76,7 @@ class Run:
             clock,
             _deadline_s(cadence["signals"]),
             evaluate=market_state,
+            holdings=Holdings(self.state, self.intervals),
         )
         jobs: dict[str, Callable[[], None]] = {
             "prices": PriceCycle(self.gateway, self.state, config, _deadline_s(cadence["prices"])),
@@ -99,6 +110,24 @@ class Run:
         """How every exchange is doing, or was when the run ended."""
         return self._last_states or self.gateway.states()
 
+    def freshness(self) -> list[Freshness]:
+        """How fresh everything held of each exchange is, judged at most once a second."""
+        judged_at, judged = self._judged
+        if time.monotonic() - judged_at >= JUDGED_EVERY_S:
+            judged = self._judge(self.state.current())
+            self._judged = (time.monotonic(), judged)
+        return judged
+
+    def _judge(self, snapshot: Snapshot) -> list[Freshness]:
+        states, found = self.exchange_states(), []
+        for name, held in snapshot.held.items():
+            table = snapshot.ticks.get(name)
+            price_ms = table.newest(held.markets)[1] if table else np.zeros(len(held.markets), dtype=np.int64)
+            word, cause = states[name].state, states[name].cause
+            gone = frozenset(held.markets) - frozenset(self.gateway.markets()[name])
+            found.append(judge(name, held, price_ms, self.intervals, self.gateway.now_ms(name), word, cause, gone))
+        return found
+
     @property
     def exhausted(self) -> bool:
         """Whether a recording has been scanned to its last candle."""
@@ -116,6 +145,7 @@ class Run:
                 "signals": self.state.signal_count(),
             },
             "exchanges": {name: _exchange_status(state) for name, state in self.exchange_states().items()},
+            "freshness": summary(self.freshness()),
             "streams": self.streams.figures(),
             "skipped": {**self.order.skipped, **self.gateway.skipped()},
             "started_at": self.started_at.isoformat(),
@@ -134,6 +164,16 @@ def _exchange_status(state: ExchangeState) -> dict[str, Any]:
         "clock_ahead_s": state.ahead_ms / 1000,
         "last_data": datetime.fromtimestamp(state.last_data_ms / 1000, UTC).isoformat() if state.last_data_ms else None,
     }
+
+
+def _intervals(config: StreamConfig, speed: float) -> Intervals:
+    """How often data come in, in market ms; where market time runs fast, no stream keeps up with its own interval."""
+    shortest_s = SHORTEST_JUDGED_S * speed if speed > 1 else 0.0
+    prices_s, signals_s = (
+        max(config.price_update_interval, shortest_s),
+        max(config.signal_generation_interval, shortest_s),
+    )
+    return Intervals(int(prices_s * 1000), int(signals_s * 1000), int(config.finality_grace_s * 1000))
 
 
 def _full_scan_deadline_s(cadence_s: float) -> float:

@@ -29,6 +29,7 @@ from scanner.runtime.base.orders import Orders
 from scanner.runtime.base.scans import BaseScans, Scan
 from scanner.runtime.batches import Record
 from scanner.runtime.cycles import FullScan
+from scanner.runtime.freshness_report import FreshnessQuery, rows, summary, unready
 from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals
 from scanner.runtime.run import Run
 from scanner.runtime.standing import StandingWish
@@ -262,6 +263,27 @@ class ScannerService:
         store = run.store if run is not None and self._running else self._reader
         timeframes = tuple(run.order.config.styles.values()) if run is not None else tuple(LENGTH_MS)
         return store.dataset(wanted, days, timeframes, self._now_ms())
+
+    def freshness(self, query: FreshnessQuery) -> dict[str, Any]:
+        """How fresh the data of the current or last run are: a summary, and the rows that `query` selects.
+
+        Raises
+        ------
+        InvalidInput
+        NotRunning
+            Nothing was started yet.
+        """
+        if self._run is None:
+            raise NotRunning("The scanner has not been started.")
+        found = self._run.freshness()
+        return {"summary": summary(found), "markets": rows(found, query, self._styles())}
+
+    def unready(self) -> list[str]:
+        """Why what is shown cannot be relied on now; nothing when it can."""
+        run = self._run
+        if run is None or not self._running:
+            return unready(False, {}, [])
+        return unready(True, run.exchange_states(), run.freshness())
 
     def full_scan_results(self) -> dict[str, Any] | None:
         scan = self._run.state.current().full_scan if self._run is not None else None

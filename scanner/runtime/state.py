@@ -11,6 +11,7 @@ from typing import Any
 
 from scanner.markets import Market
 from scanner.runtime.batches import Context, Record, SignalBatch
+from scanner.runtime.freshness import Held
 from scanner.runtime.newest import NewestSignals
 from scanner.runtime.ticks import TickTable
 
@@ -29,6 +30,7 @@ class Snapshot:
     context: Context = field(default_factory=Context)
     full_scan: Mapping[str, Any] | None = None
     candle_buffers: int = 0
+    held: Mapping[str, Held] = field(default_factory=lambda: MappingProxyType({}))  # by exchange
 
 
 class State:
@@ -51,6 +53,10 @@ class State:
         with self._lock:
             ticks = MappingProxyType({**self._snapshot.ticks, exchange: table})
             self._snapshot = replace(self._snapshot, ticks=ticks)
+
+    def publish_held(self, exchange: str, held: Held) -> None:
+        with self._lock:
+            self._snapshot = replace(self._snapshot, held=MappingProxyType({**self._snapshot.held, exchange: held}))
 
     def publish_signals(
         self, newest: Mapping[Key, tuple[SignalBatch, ...]], kept: Iterable[SignalBatch], candle_buffers: int
