@@ -29,10 +29,12 @@ const WHOLE_SCAN_MS = 180_000; // a scan may be asked to answer when it is done
 const plain: Failure = { status: 500, fields: {} };
 const noSignals: Failure = { status: 500, fields: { signals: [] } };
 const unavailable: Failure = { status: 503, fields: { status: "unavailable" } };
+const notReady: Failure = { status: 503, fields: { ready: false } };
 const notRunning: Failure = { status: 503, fields: { running: false } };
 
 export const ROUTES: readonly Route[] = [
   { method: "get", path: "/health", failure: plain },
+  { method: "get", path: "/ready", failure: notReady },
   { method: "post", path: "/api/scanner/scan", failure: plain, timeoutMs: WHOLE_SCAN_MS },
   { method: "get", path: "/api/scanner/signals", failure: plain },
   { method: "get", path: "/api/scanner/status", failure: unavailable },
@@ -46,6 +48,7 @@ export const ROUTES: readonly Route[] = [
   { method: "get", path: "/api/scanner/continuous/signals", failure: noSignals },
   { method: "get", path: "/api/scanner/continuous/confluence/*symbol", failure: plain },
   { method: "get", path: "/api/scanner/continuous/market-state", failure: plain },
+  { method: "get", path: "/api/scanner/continuous/freshness", failure: plain },
   { method: "get", path: "/api/scanner/training-data/*symbol", failure: plain },
 ];
 

@@ -18,7 +18,7 @@ import pytest
 
 from scanner.api.app import create_app
 from scanner.api.parameters import KNOWN
-from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, LIMIT, MIN_SCORE, Number
+from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, LIMIT, MIN_SCORE, ROWS, Number
 from scanner.api.rendering import STATUS_OF
 from scanner.config import StreamConfig
 from scanner.markets import DEFAULT_SYMBOLS, Market
@@ -74,7 +74,7 @@ def test_every_route_has_a_heading() -> None:
 
 def test_no_page_names_a_path_that_does_not_exist() -> None:
     adapter = create_app(ScannerService(Settings())).url_map.bind("localhost")
-    for path in re.findall(r"(/(?:api/scanner|health)[\w/<>%:.-]*)", ALL_TEXT):
+    for path in re.findall(r"(/(?:api/scanner|health|ready)[\w/<>%:.-]*)", ALL_TEXT):
         filled = path.rstrip(".,:").replace("<symbol>", "BTC/USDT")
         assert adapter.allowed_methods(filled) or filled.endswith(("/api/scanner", "/continuous")), path
 
@@ -90,6 +90,7 @@ def test_every_kind_of_refusal_is_in_the_table() -> None:
     [
         ("/api/scanner/continuous/signals", [MIN_SCORE, LIMIT]),
         ("/api/scanner/continuous/confluence/<symbol>", [CONFLUENCE_MIN_SCORE]),
+        ("/api/scanner/continuous/freshness", [ROWS]),
         ("/api/scanner/training-data/<symbol>", [DAYS]),
     ],
 )
@@ -159,6 +160,8 @@ def assert_told(route: str, answer: set[str]) -> None:
     ("route", "asked"),
     [
         ("/health", ["/health"]),
+        ("/ready", ["/ready"]),
+        ("/api/scanner/continuous/freshness", ["/api/scanner/continuous/freshness"]),
         ("/api/scanner/signals", ["/api/scanner/signals"]),
         ("/api/scanner/status", ["/api/scanner/status"]),
         ("/api/scanner/continuous/status", ["/api/scanner/continuous/status"]),

@@ -26,7 +26,7 @@ def create_app(service: ScannerService) -> Flask:
     if settings.api_key:
         require_key(app, settings.api_key)
     refuse_unknown_parameters(app)
-    app.register_blueprint(health_routes())
+    app.register_blueprint(health_routes(service))
     app.register_blueprint(continuous_routes(service))
     app.register_blueprint(base_routes(service.base))
     register_errors(app)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, json_object, signal_query
+from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, freshness_query, json_object, signal_query
 from scanner.api.rendering import NOT_RUNNING, error_body, utc_now
 from scanner.config import StreamConfig
 from scanner.errors import NotRunning
@@ -61,6 +61,11 @@ def continuous_routes(service: ScannerService) -> Blueprint:
     def market_state() -> Answer:
         return jsonify(market_state=service.market_state(), timestamp=utc_now())
 
+    @routes.get("/continuous/freshness")
+    def freshness() -> Answer:
+        found = service.freshness(freshness_query(request.args))
+        return jsonify(**found, count=len(found["markets"]), timestamp=utc_now())
+
     @routes.get("/training-data/<path:symbol>")
     def training_data(symbol: str) -> Answer:
         days = int(DAYS.of(request.args))
@@ -78,12 +83,17 @@ def _summary(dataset: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def health_routes() -> Blueprint:
-    """``/health``: cheap, and independent of every exchange."""
+def health_routes(service: ScannerService) -> Blueprint:
+    """``/health``: cheap, and independent of every exchange. ``/ready``: whether what is shown can be relied on."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/health")
     def health() -> Answer:
         return jsonify(status="healthy", service="scanner-api", timestamp=utc_now())
+
+    @routes.get("/ready")
+    def ready() -> Answer:
+        reasons = service.unready()
+        return jsonify(ready=not reasons, reasons=reasons, timestamp=utc_now()), 503 if reasons else 200
 
     return routes

@@ -15,6 +15,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {  # by endpoint; a route that is not her
     "base.signals": ("exchange", "timeframe", "signal", "minStrength"),
     "continuous.signals": ("symbol", "timeframe", "min_score", "limit"),
     "continuous.confluence": ("min_score",),
+    "continuous.freshness": ("exchange", "symbol", "timeframe", "state", "limit"),
     "continuous.training_data": ("days",),
 }
 CACHE_BUSTER = "_"  # libraries of browsers add it to get past caches; it asks for nothing

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from scanner.errors import InvalidInput
+from scanner.runtime.freshness_report import FreshnessQuery
 from scanner.runtime.query import SignalQuery
 
 LONGEST_BODY = 1_000_000  # bytes; 5,000 symbols need a tenth of it
@@ -42,6 +43,7 @@ class Number:
 MIN_SCORE = Number("min_score", 0, 0, 100)
 CONFLUENCE_MIN_SCORE = Number("min_score", 60, 0, 100)
 LIMIT = Number("limit", 50, 0, 10_000, whole=True)
+ROWS = Number("limit", 100, 0, 100_000, whole=True)
 DAYS = Number("days", 30, 1, 3650, whole=True)
 
 
@@ -53,6 +55,12 @@ def signal_query(arguments: Mapping[str, str]) -> SignalQuery:
         min_score=MIN_SCORE.of(arguments),
         limit=int(LIMIT.of(arguments)),
     )
+
+
+def freshness_query(arguments: Mapping[str, str]) -> FreshnessQuery:
+    """The filters of ``/freshness``; an empty text is no filter. Raises InvalidInput."""
+    texts = {name: arguments.get(name) or None for name in ("exchange", "symbol", "timeframe", "state")}
+    return FreshnessQuery(**texts, limit=int(ROWS.of(arguments)))
 
 
 def json_object(body: bytes, known: tuple[str, ...]) -> dict[str, object]:

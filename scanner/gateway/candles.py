@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from scanner.clock import Clock
+from scanner.errors import BadAnswer
 from scanner.gateway.answers import CandleAnswer, CandleRequest
 from scanner.gateway.listing import Listing
 from scanner.gateway.rows import next_page, sound_columns
@@ -36,6 +37,8 @@ class CandleReader:
         began_ms = self.clock.now_ms()
         frame_ms, grid_ms = grid_of(request.timeframe)
         table = sound_columns(await self._rows(request, listing, frame_ms, began_ms), grid_ms)
+        if table.dropped and not len(table.open_time):
+            raise BadAnswer(f"{listing.market}: none of {table.dropped} candles can be one")
         volume = base_volume(table.volume, table.close, listing.contract)
         prices = (table.open, table.high, table.low, table.close)
         return CandleAnswer(request, table.open_time, *prices, volume, began_ms, table.dropped)

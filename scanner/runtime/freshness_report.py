@@ -1,4 +1,4 @@
-"""What callers see of freshness: percentiles and counts, the rows behind them, and whether the scan can be relied on."""
+"""What callers see of freshness: figures, the rows behind them, and whether the scan can be relied on."""
 
 from __future__ import annotations
 

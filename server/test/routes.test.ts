@@ -10,6 +10,7 @@ import { nobody, proxyTo, recorder, stub } from "./servers.ts";
 // every route once: what is asked of us, and what we answer when the scanner does not
 const EXPECTED: readonly (readonly [string, string, number, Record<string, unknown>])[] = [
   ["GET", "/health", 500, {}],
+  ["GET", "/ready", 503, { ready: false }],
   ["POST", "/api/scanner/scan", 500, {}],
   ["GET", "/api/scanner/signals", 500, {}],
   ["GET", "/api/scanner/status", 503, { status: "unavailable" }],
@@ -23,6 +24,7 @@ const EXPECTED: readonly (readonly [string, string, number, Record<string, unkno
   ["GET", "/api/scanner/continuous/signals", 500, { signals: [] }],
   ["GET", "/api/scanner/continuous/confluence/BTC%2FUSDT", 500, {}],
   ["GET", "/api/scanner/continuous/market-state", 500, {}],
+  ["GET", "/api/scanner/continuous/freshness", 500, {}],
   ["GET", "/api/scanner/training-data/BTC%2FUSDT", 500, {}],
 ];
 

@@ -98,10 +98,12 @@ def test_every_fault_is_named_and_heals(exchange, gateway, monkeypatch, paths, h
     assert gateway.states()[ids[hit]].state == "live"
 
 
-def test_candles_of_nothing_but_nulls_are_dropped(exchange, gateway):
+def test_candles_of_nothing_but_nulls_are_no_answer(exchange, gateway):
+    """Taken as one, they would say that nobody traded."""
     exchange.faults.set("/api/v3/klines", ways.Nulls())
-    (answer,) = candles(gateway, CandleRequest(SPOT, "5m", NOW_MS - NOW_MS % 300_000 - 900_000, 4))["simulated"].answers
-    assert (len(answer), answer.dropped) == (0, 4)
+    sweep = candles(gateway, CandleRequest(SPOT, "5m", NOW_MS - NOW_MS % 300_000 - 900_000, 4))["simulated"]
+    assert not sweep.answers
+    assert "none of 4 candles can be one" in str(sweep.failed[SPOT])
 
 
 def test_a_delisted_symbol_fails_alone_and_leaves(exchange, gateway, monkeypatch):
