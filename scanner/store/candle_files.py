@@ -30,20 +30,39 @@ BURST_S = 5.0  # of writing at once, when nothing was written for long
 MOST_WAITING = 100_000  # candles per file that cannot be written; then the oldest go
 
 
+class Totals:
+    """What is counted over all files of a folder as it happens: asking costs the same for one file and for thousands.
+
+    ``waiting``: candles not in their file yet; ``set_aside``: damaged files renamed; ``not_kept``: waiting candles
+    dropped because their file could not be written for too long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = {"set_aside": 0, "not_kept": 0, "waiting": 0}
+
+    def add(self, **changes: int) -> None:
+        with self._lock:
+            for name, change in changes.items():
+                self._counts[name] += change
+
+    def now(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
 class CandleFile:
-    """One Parquet file and the candles that wait for it.
+    """One Parquet file and the candles that wait for it; what happens to them is added to `totals`.
 
     Attributes
     ----------
     stored : int
         Candles in the file when it was last read or written.
-    set_aside, not_kept : int
-        Damaged files renamed; waiting candles dropped because the file could not be written for too long.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.stored = self.set_aside = self.not_kept = 0
+    def __init__(self, path: Path, totals: Totals) -> None:
+        self.path, self._totals = path, totals
+        self.stored = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._waiting = NONE
@@ -52,8 +71,9 @@ class CandleFile:
         with self._lock:
             waiting = ohlcv.merge(self._waiting, candles)
             surplus = max(0, len(waiting) - MOST_WAITING)
-            self.not_kept += surplus
-            self._waiting = Rows(waiting.open_time[surplus:], waiting.values[surplus:])
+            self._wait_for(Rows(waiting.open_time[surplus:], waiting.values[surplus:]))
+        if surplus:
+            self._totals.add(not_kept=surplus)
 
     @property
     def waiting(self) -> Rows:
@@ -84,10 +104,14 @@ class CandleFile:
             merged = ohlcv.merge(stored, waiting)
             if damaged or not merged.equals(stored):
                 files.replace(self.path, ohlcv.encode(merged), keep_old=damaged)
-                self.set_aside += damaged
+                self._totals.add(set_aside=int(damaged))
             self.stored = len(merged)
             with self._lock:
-                self._waiting = _without(self._waiting, waiting)
+                self._wait_for(_without(self._waiting, waiting))
+
+    def _wait_for(self, candles: Rows) -> None:
+        self._totals.add(waiting=len(candles) - len(self._waiting))
+        self._waiting = candles
 
     def _stored(self) -> tuple[Rows, bool]:
         """The candles in the file, and whether it is damaged."""
@@ -141,6 +165,7 @@ class CandleFiles:
         self._clock, self._on_result = clock, on_result
         self._lock = threading.Lock()
         self._files: dict[str, CandleFile] = {}
+        self._totals = Totals()
         self._due: list[tuple[float, str]] = []
         self._scheduled: set[str] = set()
         self._allowance_s, self._allowed_at = BURST_S, clock()
@@ -157,7 +182,7 @@ class CandleFiles:
     def candles(self, name: str) -> Rows:
         """All candles of a file, the waiting ones too; raises OSError."""
         with self._lock:
-            file = self._files.get(name) or CandleFile(self.folder / name)
+            file = self._files.get(name) or CandleFile(self.folder / name, Totals())
         return file.candles()
 
     def names(self) -> list[str]:
@@ -191,17 +216,11 @@ class CandleFiles:
             self._write(file)
 
     def count(self) -> dict[str, int]:
-        """How many files were set aside, and candles not kept."""
-        with self._lock:
-            everything = list(self._files.values())
-        return {
-            "set_aside": sum(file.set_aside for file in everything),
-            "not_kept": sum(file.not_kept for file in everything),
-            "waiting": sum(len(file.waiting) for file in everything),
-        }
+        """How many files were set aside, candles not kept, and candles that wait."""
+        return self._totals.now()
 
     def _new(self, name: str) -> CandleFile:
-        file = self._files[name] = CandleFile(self.folder / name)
+        file = self._files[name] = CandleFile(self.folder / name, self._totals)
         return file
 
     def _schedule(self, name: str, delay_s: float) -> None:

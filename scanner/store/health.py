@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
+import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pyarrow import fs
 
 from scanner.errors import StoreFailure
 
@@ -25,7 +27,8 @@ class Health:
         self._base, self._clock = base, clock
         self._lock = threading.Lock()
         self._failing: dict[str, str] = {}
-        self._size, self._measured_at = {"files": 0, "bytes": 0}, float("-inf")
+        self._size, self._measured_at = {"files": 0, "bytes": 0}, -math.inf
+        self._measuring = threading.Lock()
 
     def note(self, what: str, error: Exception | None) -> None:
         """Remember how the last attempt on `what` went; the log hears of changes only."""
@@ -58,10 +61,21 @@ class Health:
         return {"state": state, "cause": _message(failing) if failing else None} | self._measured()
 
     def _measured(self) -> dict[str, int]:
-        now = self._clock()
-        if now - self._measured_at >= MEASURE_S:
-            self._size, self._measured_at = _size_of(self._base), now
+        """The size of the folder; one caller at a time measures it, and only the first of all is waited for."""
+        never = self._measured_at == -math.inf
+        if self._is_measured() or not self._measuring.acquire(blocking=never):
+            return self._size
+        try:
+            if not self._is_measured():
+                with suppress(OSError):  # a folder that cannot be read keeps the size it had
+                    self._size = _size_of(self._base)
+                self._measured_at = self._clock()
+        finally:
+            self._measuring.release()
         return self._size
+
+    def _is_measured(self) -> bool:
+        return self._clock() - self._measured_at < MEASURE_S
 
 
 def _cause(error: Exception) -> str:
@@ -75,10 +89,10 @@ def _message(failing: dict[str, str]) -> str:
 
 
 def _size_of(base: Path) -> dict[str, int]:
-    """How many files there are below `base`, and their bytes; what vanishes while we look is not counted."""
-    sizes = []
-    for folder, _, entries in os.walk(base):
-        for name in entries:
-            with suppress(OSError):
-                sizes.append(Path(folder, name).stat().st_size)
+    """How many files there are below `base`, and their bytes; what vanishes while we look is not counted.
+
+    The walk is pyarrow's: Python's would wait for the interpreter again at each of thousands of files.
+    """
+    everything = fs.FileSelector(str(base), recursive=True, allow_not_found=True)
+    sizes = [found.size for found in fs.LocalFileSystem().get_file_info(everything) if found.is_file]
     return {"files": len(sizes), "bytes": sum(sizes)}
