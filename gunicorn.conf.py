@@ -14,6 +14,7 @@ bind = f"{os.environ.get('SCANNER_HOST', '127.0.0.1')}:{os.environ.get('SCANNER_
 workers = os.environ.get("WEB_CONCURRENCY", "1")  # what is asked for there is refused rather than passed over
 worker_class = "gthread"
 threads = 16
+keepalive = 75  # seconds; whoever polls once a minute keeps the connection, and an idle one takes no thread
 max_requests = 0
 timeout = 60
 graceful_timeout = 8
@@ -58,9 +59,10 @@ def _unfit(cfg: Any) -> str:
 def post_worker_init(worker: Any) -> None:
     """Begin scanning where SCANNER_AUTOSTART says so; answer whoever waits for a scan when the worker is to end."""
     import scanner_api
-    from scanner.api.server import address_of, begin
+    from scanner.api.server import address_of, begin, share_interpreter
     from scanner.errors import FolderInUse, ScannerError
 
+    share_interpreter()
     _answer_who_waits(scanner_api.service)
     names = [listener.getsockname() for listener in worker.sockets]
     address = next((address_of(name) for name in names if isinstance(name, tuple)), f"http://{bind}")

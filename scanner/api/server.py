@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PROGRAM = "scanner_api"
 BACKLOG = 128  # connections that wait to be accepted
+SWITCH_S = 0.001  # at p99 half the wait of Python's 0.005; at 0.0002 switching itself made it worse again
 FIRST_SIGNALS_S = 60.0  # how long the server watches for first signals to announce
 
 
@@ -77,6 +79,7 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
     thread = threading.Thread(target=server.serve_forever, name="http", kwargs={"poll_interval": 0.1})
     thread.start()
     address = address_of(server.server_address)
+    share_interpreter()
     try:
         log.info("listening on %s", address)
         begin(service, address)
@@ -110,6 +113,14 @@ def address_of(socket_name: Any) -> str:
     """``http://127.0.0.1:5001`` from what a listening socket says of itself."""
     host, port = socket_name[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def share_interpreter() -> None:
+    """Let requests have the interpreter soon while a scan computes.
+
+    Who computes keeps it for a switch interval whenever another thread asks, and one request asks several times.
+    """
+    sys.setswitchinterval(SWITCH_S)
 
 
 def begin(service: ScannerService, address: str) -> None:
