@@ -17,7 +17,8 @@ ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     SCANNER_HOST=0.0.0.0 \
     SCANNER_PORT=5001 \
-    SCANNER_DATA_DIR=/data
+    SCANNER_DATA_DIR=/data \
+    SCANNER_STATE_DIR=/data/state
 USER scanner
 VOLUME /data
 EXPOSE 5001

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scanner.errors import InvalidInput
@@ -32,10 +34,12 @@ class Settings:
     host: str = _setting("127.0.0.1", "address the API listens on")
     port: int = _setting(5001, "port the API listens on; 0 takes a free one", 0, 65535)
     data_dir: str = _setting("training_data", "folder of the training data")
+    state_dir: str = _setting("", "folder in which the processes of this host share request weight and bans")
     simulated: bool = _setting(False, "scan the embedded simulated exchange when a start names no exchange")
     replay: str = _setting("", "file or folder of recorded candles to scan when a start names no exchange")
     speed: float = _setting(1.0, "market seconds per real second on a simulated or replayed exchange", 0.1, 100_000)
     seed: int = _setting(7, "seed of the simulated market", 0, 2**31 - 1)
+    simulated_markets: int = _setting(22, "coins of the simulated market", 1, 5000)
     autostart: bool = _setting(False, "start scanning with the defaults as soon as the server is up")
     resume: bool = _setting(
         False, "after a crash or a reboot start again what was being scanned; a stop ends that wish"
@@ -60,6 +64,12 @@ class Settings:
         """
         texts = {spec.name: environ.get(variable(spec.name)) for spec in dataclasses.fields(cls)}
         return cls().changed(texts, variable)
+
+    @property
+    def state_folder(self) -> Path:
+        """`state_dir`, or a folder of the user's where none is named."""
+        home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        return Path(self.state_dir or f"{home}/continuous-scanner").expanduser()
 
     def changed(self, texts: Mapping[str, str | None], called: Callable[[str], str]) -> Settings:
         """These settings with some given as text; None changes nothing.

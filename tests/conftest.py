@@ -12,6 +12,14 @@ import pytest
 from tests.waiting import wait_for
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the user's is read or written; child processes inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_thread_is_left_behind() -> Iterator[None]:
     """Fails the module whose tests leave a thread; fixtures of a module may keep some until its end."""

@@ -62,6 +62,7 @@ def inside(tmp_path: Path) -> dict[str, str]:
         "PATH": f"{BIN}:/usr/bin:/bin",
         "HOME": str(tmp_path / "home"),
         "SCANNER_DATA_DIR": str(tmp_path / "volume"),
+        "SCANNER_STATE_DIR": str(tmp_path / "volume" / "state"),
         "SCANNER_PORT": str(free_port()),
     }
     return {**environment(SCANNER), **mine}

@@ -118,6 +118,7 @@ def test_body_keys_are_told(unstarted: Client) -> None:
 
 NAMED = {
     "exchanges": "<id>",
+    "deferred": "<purpose>",
     "streams": "<name>",
     "skipped": "<market>",
     "timeframe_details": "<style>",

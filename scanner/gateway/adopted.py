@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,11 +28,12 @@ from scanner.errors import (
     Unsupported,
 )
 from scanner.gateway.answers import CandleAnswer, CandleRequest
-from scanner.gateway.budget import Budget, used_weight
+from scanner.gateway.budget import Budget, OverBudget, used_weight
 from scanner.gateway.candles import CandleReader
 from scanner.gateway.connection import candles_per_call, connect, most_at_once, weight_table
 from scanner.gateway.failures import own_errors
 from scanner.gateway.listing import Listing
+from scanner.gateway.purse import purse_of
 from scanner.gateway.specs import ExchangeSpec
 from scanner.gateway.universe import named, scannable
 from scanner.gateway.volumes import contract_of
@@ -43,6 +44,7 @@ from scanner.timeframes import DAY_MS, LENGTH_MS, MONDAY_MS, WEEK_MS, grid_of
 Ask = Callable[[], Awaitable[Any]]
 
 SHARE = 0.5  # of the exchange's weight that one scan may use: others may be scanning too
+SHARE_OF_ALL = 0.7  # that it and they may use together, where they are known
 BUDGET_PAUSE_S = 0.2
 HOPELESS = (RefusedRegion, Banned)  # concern every market: there is nothing to gain by asking on
 FINAL = (*HOPELESS, UnknownSymbol, Unsupported)  # another try does not help
@@ -90,23 +92,25 @@ def require_client(exchange: object) -> Any:
 @asynccontextmanager
 async def opened(spec: ExchangeSpec, patience: Patience | None = None) -> AsyncIterator[MarketReader]:
     """A reader with a client of its own, closed at the end."""
-    budgets: list[Budget] = []
+    readers: list[MarketReader] = []
 
     def seen(headers: Any) -> None:
         used = used_weight(headers)
-        if used is not None and budgets:
-            budgets[0].observe(used, time.monotonic())
+        if used is not None and readers:
+            readers[0].budget.observe(used, time.monotonic())
 
     patience = patience or Patience()
     exchange = connect(spec, patience.timeout_s, seen)
     if spec.simulated:
         exchange.timeframes = {name: code for name, code in exchange.timeframes.items() if name in LENGTH_MS}
     try:
-        reader = MarketReader(exchange, patience, exchange_id=spec.id, pace=spec.pace)
-        budgets.append(reader.budget)
+        reader = MarketReader(exchange, patience, exchange_id=spec.id, pace=spec.pace, spec=spec)
+        readers.append(reader)
         yield reader
     finally:
         await exchange.close()
+        for reader in readers:
+            await reader.purse.leave()
 
 
 class MarketReader:
@@ -119,13 +123,21 @@ class MarketReader:
     """
 
     def __init__(
-        self, exchange: object, patience: Patience | None = None, *, exchange_id: str | None = None, pace: float = 1.0
+        self,
+        exchange: object,
+        patience: Patience | None = None,
+        *,
+        exchange_id: str | None = None,
+        pace: float = 1.0,
+        spec: ExchangeSpec | None = None,
     ) -> None:
         self.exchange = require_client(exchange)
         self.id = exchange_id or str(self.exchange.id)
         self.patience = patience or Patience()
         self.weights = weight_table(self.exchange, pace)
-        self.budget = Budget(self.weights.limit, self.weights.window_s, SHARE)
+        is_shared = spec is not None and spec.state_dir is not None
+        self.budget = Budget(self.weights.limit, self.weights.window_s, SHARE_OF_ALL if is_shared else SHARE)
+        self.purse = purse_of(self.budget, spec, time.monotonic)
         self._limited = 0
         self._rest_until = 0.0
 
@@ -260,8 +272,7 @@ class MarketReader:
     async def _asked(self, weight: int, method: str, *arguments: Any) -> Any:
         """What the client answers, once there is weight to spend; only the answer's own time is limited."""
         weight = min(weight, self.budget.allowance)
-        while not self.budget.try_spend(weight, time.monotonic()):
-            await asyncio.sleep(BUDGET_PAUSE_S)
+        await self._pay(weight)
         answered = False
         try:
             with own_errors(self.id):
@@ -269,8 +280,24 @@ class MarketReader:
                     answer = await getattr(self.exchange, method)(*arguments)
             answered = True
             return answer
+        except RateLimited as failure:
+            await self.purse.tell(failure, failure.retry_after_s or self.patience.pause_s)
+            raise
         finally:
             self.budget.settle(weight, answered=answered)
+
+    async def _pay(self, weight: int) -> None:
+        """Wait for weight, however long; raises RateLimited while the exchange has shut this host out."""
+        paid = False
+        while not paid:
+            with suppress(OverBudget):
+                await self.purse.pay(weight, float("inf"))
+                paid = True
+            if (shut := self.purse.shut_out(self.id)) is not None:
+                if paid:
+                    self.budget.settle(weight, answered=True)
+                raise shut
+            await asyncio.sleep(0 if paid else BUDGET_PAUSE_S)
 
 
 class _Still:

@@ -6,6 +6,7 @@ currency.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -99,10 +100,36 @@ class CandleSweep:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightState:
+    """Request weight of an exchange: used in the window that ends now, and what may be.
+
+    `shared` tells whether all processes of the host are counted together, `processes` how many they are; `cause` why
+    they are not.
+    """
+
+    used: int
+    allowance: int
+    limit: int
+    window_s: float
+    shared: bool = False
+    processes: int = 1
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Requests of one purpose that wait, and how long the first of them has been waiting; None when none does."""
+
+    count: int = 0
+    oldest_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeState:
     """How an exchange is doing; `state` is one of connecting, live, late, down, restricted, limited, banned.
 
-    `ahead_ms` is how far its clock is ahead of ours, 0 while they agree.
+    `ahead_ms` is how far its clock is ahead of ours, 0 while they agree. `deferred` has an entry for every purpose, in
+    small letters.
     """
 
     id: str
@@ -110,6 +137,8 @@ class ExchangeState:
     cause: str | None
     markets: int
     last_data_ms: int | None
+    weight: WeightState
+    deferred: Mapping[str, Deferred]
     ahead_ms: int = 0
 
 

@@ -6,7 +6,7 @@ Pure: the time is an argument, in seconds of any steady clock. Weights are real 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -85,39 +85,49 @@ class OverBudget(Exception):
 class Budget:
     """Weight spent on one exchange in a sliding window; never more than `share` of its limit.
 
-    The exchange's own count, from its headers, corrects ours: it also sees the other processes of this address.
-    `kept`, at most half of it all, is set aside for what must always be possible (prices); `free` and `try_spend`
-    leave it alone unless asked for all of it.
+    Others may spend from the same limit: `hear` tells what they have. Then no more is spent than they were told of
+    (`grant`). The exchange's own count, from its headers, corrects ours: it sees everybody at this address.
+    `kept`, at most half of it all, is for what must always be possible (prices), which is spent with `all_of_it`.
     """
 
     def __init__(self, limit: int, window_s: float, share: float = 0.7, kept: int = 0) -> None:
+        self.limit, self.window_s = limit, window_s
         self.allowance = int(limit * share)
-        self.window_s = window_s
         self.kept = min(kept, self.allowance // 2)
-        self._spent: deque[tuple[float, int]] = deque()  # (when, weight), oldest first
-        self._own = 0  # sum of _spent
+        self._own, self._prices, self._others = Spendings(window_s), Spendings(window_s), Spendings(window_s)
+        self._kept_by_others = 0
+        self._granted: tuple[int, float] | None = None  # weight, and until when; None: nobody need be told
         self._unanswered = 0  # spent, answer still out
         self._unheard = 0  # failed since the exchange last told its count; it may have counted them
         self._told: tuple[float, int] | None = None  # (when, weight) as the exchange counts
 
     def used(self, now: float) -> int:
-        """Weight in the window that ends now: ours, or the exchange's count with what it cannot know yet."""
-        self._forget(now)
-        told = 0
-        if self._told is not None and now - self._told[0] < self.window_s:
-            told = self._told[1] + self._unanswered + self._unheard
-        return max(self._own, told)
+        """Weight in the window that ends now: everybody's, or the exchange's count with what it cannot know yet."""
+        return max(self._own.sum(now) + self._others.sum(now), self._told_by(now))
 
     def free(self, now: float, *, all_of_it: bool = False) -> int:
         """Weight that may still be spent now; >= 0."""
-        return max(0, self.allowance - self.used(now) - (0 if all_of_it else self.kept))
+        return max(0, self.allowance - self.used(now) - (0 if all_of_it else self._kept_back(now)))
 
-    def try_spend(self, weight: int, now: float, *, all_of_it: bool = False) -> bool:
-        """Spend `weight` if it fits; each spending is to be settled when its answer is in."""
-        if weight > self.free(now, all_of_it=all_of_it):
+    def free_at(self, moment: float) -> int:
+        """Weight that will be free at a moment to come if nothing is spent until then; >= 0."""
+        used = max(self._own.sum_at(moment) + self._others.sum_at(moment), self._told_by(moment))
+        prices = max(0, self.kept - self._prices.sum_at(moment))
+        return max(0, self.allowance - used - prices - self._kept_by_others)
+
+    def can_spend(self, weight: int, now: float, *, all_of_it: bool = False) -> bool:
+        """Whether it fits and, where others are to be told first, whether they were."""
+        return weight <= self.granted(now) and weight <= self.free(now, all_of_it=all_of_it)
+
+    def try_spend(self, weight: int, now: float, *, all_of_it: bool = False, kept: bool = False) -> bool:
+        """Spend `weight` if it can be, `kept` for this; each spending is to be settled when its answer is in."""
+        if not self.can_spend(weight, now, all_of_it=all_of_it):
             return False
-        self._spent.append((now, weight))
-        self._own += weight
+        self._own.add(now, weight)
+        if kept:
+            self._prices.add(now, weight)
+        if self._granted is not None:
+            self._granted = (self._granted[0] - weight, self._granted[1])
         self._unanswered += weight
         return True
 
@@ -132,6 +142,64 @@ class Budget:
         self._told = (now, used)
         self._unheard = 0
 
-    def _forget(self, now: float) -> None:
-        while self._spent and now - self._spent[0][0] >= self.window_s:
-            self._own -= self._spent.popleft()[1]
+    # Together with others
+
+    def granted(self, now: float) -> int:
+        """Weight that others know of and that is not spent yet; the whole limit when nobody need know."""
+        if self._granted is None:
+            return self.limit
+        return self._granted[0] if now < self._granted[1] else 0
+
+    def grant(self, weight: int | None, until: float = float("inf")) -> None:
+        """Others know that this much may be spent before `until`; None: nobody need know any more."""
+        self._granted = None if weight is None else (weight, until)
+
+    def hear(self, others: Iterable[tuple[float, int]], kept: int) -> None:
+        """What others have spent or may spend any moment, as (when, weight), and what is kept for their prices."""
+        self._others = Spendings(self.window_s)
+        for at, weight in sorted(others):
+            self._others.add(at, weight)
+        self._kept_by_others = kept
+
+    def spendings(self, now: float) -> list[tuple[float, int]]:
+        """Our own (when, weight) in the window that ends now, oldest first."""
+        return self._own.all(now)
+
+    def kept_back(self, now: float) -> int:
+        """Weight of our own prices that is still to come in this window."""
+        return max(0, self.kept - self._prices.sum(now))
+
+    def _kept_back(self, now: float) -> int:
+        return self.kept_back(now) + self._kept_by_others
+
+    def _told_by(self, now: float) -> int:
+        if self._told is None or now - self._told[0] >= self.window_s:
+            return 0
+        return self._told[1] + self._unanswered + self._unheard
+
+
+class Spendings:
+    """Weights with their times, oldest first, in a sliding window."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._kept: deque[tuple[float, int]] = deque()
+        self._sum = 0
+
+    def add(self, at: float, weight: int) -> None:
+        self._kept.append((at, weight))
+        self._sum += weight
+
+    def sum(self, now: float) -> int:
+        """Of the window that ends now; what came before is forgotten."""
+        while self._kept and now - self._kept[0][0] >= self._window_s:
+            self._sum -= self._kept.popleft()[1]
+        return self._sum
+
+    def sum_at(self, moment: float) -> int:
+        """Of a window that ends later; nothing is forgotten."""
+        return sum(weight for at, weight in self._kept if moment - at < self._window_s)
+
+    def all(self, now: float) -> list[tuple[float, int]]:
+        self.sum(now)
+        return list(self._kept)

@@ -17,19 +17,22 @@ from dataclasses import replace
 from typing import Any
 
 from scanner.clock import Clock
-from scanner.errors import BadAnswer, ExchangeFailure, UnknownSymbol, Unsupported
+from scanner.errors import BadAnswer, ExchangeFailure, RateLimited, UnknownSymbol, Unsupported
 from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
+from scanner.gateway.asking import Asker
+from scanner.gateway.backlog import Backlog
 from scanner.gateway.breaker import Breaker, pause_s
-from scanner.gateway.budget import Budget, OverBudget, used_weight
+from scanner.gateway.budget import Budget, OverBudget
 from scanner.gateway.candles import CandleReader
 from scanner.gateway.connection import connect, most_at_once, weight_table
+from scanner.gateway.docket import Docket
 from scanner.gateway.exchange_clock import ExchangeClock
 from scanner.gateway.failures import own_errors
 from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.health import Health
 from scanner.gateway.listing import Listing, usable_markets
-from scanner.gateway.plan import Wanted, plan_requests
 from scanner.gateway.prices import PriceReader, weight_per_window
+from scanner.gateway.purse import purse_of
 from scanner.gateway.specs import ExchangeSpec
 from scanner.markets import Market
 
@@ -63,14 +66,19 @@ class ExchangeClient:
         self.weights = weight_table(self.exchange, spec.pace)
         kept = weight_per_window(self.weights, len(self.wanted), price_interval_s)
         self.budget = Budget(self.weights.limit, self.weights.window_s, weight_share, kept)
+        self.purse = purse_of(self.budget, spec, steady)
         self.breaker = Breaker(longest_pause_s=price_interval_s)
         self.health = Health()
         self.usable: dict[Market, Listing] = {}
         self.skipped: dict[str, str] = {}
         self._at_once = most_at_once(self.exchange)
-        self._prices = PriceReader(spec.id, self.exchange, self.weights, self._ask_freely, self._at_once)
-        self._candles = CandleReader(self.clock, self.weights.candles, self._ask)
-        self._refreshed: dict[tuple[Market, str], float] = {}
+        self._asker = Asker(self.exchange, self.purse, steady)
+        self._asker.may_go_on = self._is_welcome
+        self._prices = PriceReader(spec.id, self.exchange, self.weights, self._asker.prices, self._at_once)
+        self._candles = CandleReader(self.clock, self.weights.candles, self._asker.candles)
+        self._docket = Docket(self.budget, self.clock, base_timeframe, self.weights.candles)
+        self._backlog = Backlog()
+        self._weight = self.purse.state()
         self._relist = asyncio.Event()
         self._state = "connecting"
 
@@ -80,7 +88,17 @@ class ExchangeClient:
         """How this exchange is doing now."""
         health = self.health
         word, cause = health.state(self.steady(), self.price_interval_s)
-        return ExchangeState(self.spec.id, word, cause, len(self.usable), health.last_data_ms, self.clock.ahead_ms)
+        deferred = self._backlog.figures(self.steady())
+        return ExchangeState(
+            self.spec.id,
+            word,
+            cause,
+            len(self.usable),
+            health.last_data_ms,
+            self._weight,
+            deferred,
+            self.clock.ahead_ms,
+        )
 
     def now_ms(self) -> int:
         """Market time as this exchange counts it."""
@@ -93,6 +111,8 @@ class ExchangeClient:
         if not self._offers_candles():
             return
         failed = 0
+        await self.purse.sync()
+        self._is_welcome()
         while True:
             await asyncio.sleep(self.breaker.wait_s(self.steady()))
             if await self._list_markets():
@@ -106,8 +126,9 @@ class ExchangeClient:
                 failed += 1
 
     async def close(self) -> None:
-        """Give back sockets and sessions."""
+        """Give back sockets and sessions, and weight that is reserved."""
         await self.exchange.close()
+        await self.purse.leave()
 
     def _offers_candles(self) -> bool:
         """Whether this exchange can be scanned at all; says so where not."""
@@ -128,14 +149,14 @@ class ExchangeClient:
             return False
         try:
             with own_errors(self.spec.id):
-                listed = await self._ask_freely(self.weights.markets, "load_markets", True)
+                listed = await self._asker.lists(self.weights.markets, "load_markets", True)
             if not listed:
                 raise BadAnswer(f"{self.spec.id}: lists no markets")
         except OverBudget:
             self.breaker = self.breaker.released()
             return False
         except ExchangeFailure as failure:
-            self._failed(failure)
+            await self._failed(failure)
             return False
         self.breaker = self.breaker.succeeded(self.steady())
         self._take_list(listed)
@@ -166,7 +187,7 @@ class ExchangeClient:
             self.breaker = self.breaker.released()
             return None
         except ExchangeFailure as failure:
-            self._failed(failure)
+            await self._failed(failure)
             return None
         self._succeeded(answer.at_ms)
         return answer
@@ -187,26 +208,29 @@ class ExchangeClient:
             return sweep
         until, patience_s = self.steady() + deadline_s, min(PATIENCE_S, deadline_s / 2)
         usable = self.usable
-        waiting = deque((request, usable[request.market]) for request in self._plan(requests, sweep))
+        chosen = self._plan(requests, sweep, until - patience_s)
+        waiting = deque((request, usable[request.market]) for request in chosen)
+        self._asker.until, self._asker.ahead = until - patience_s, lambda: len(waiting) * self.weights.candles
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._at_once, len(waiting))):
                 group.create_task(self._work_off(waiting, sweep, until, patience_s))
         sweep.deferred.extend(request for request, _ in waiting)
         self._judge(sweep)
+        self._backlog.replace(sweep.deferred, self.steady())
         return sweep
 
-    def _plan(self, requests: Sequence[CandleRequest], sweep: CandleSweep) -> list[CandleRequest]:
+    def _plan(self, requests: Sequence[CandleRequest], sweep: CandleSweep, until: float) -> list[CandleRequest]:
         """What to ask, in order; what cannot be asked is put where it belongs in `sweep`."""
         wanted = []
         for request in requests:
             refusal = self._refusal(request)
             if refusal is None:
-                wanted.append(self._priced(request))
+                wanted.append((request, self._candles.weight_of(request, self.usable[request.market])))
             else:
                 sweep.failures.append((request, refusal))
-        chosen, deferred = plan_requests(wanted, self.budget, self.steady())
-        sweep.deferred.extend(want.request for want in deferred)
-        return [want.request for want in chosen]
+        plan = self._docket.plan(wanted, self.usable.keys(), self.steady(), until)
+        sweep.deferred.extend(want.request for want in plan.deferred)
+        return [want.request for want in plan.chosen]
 
     def _refusal(self, request: CandleRequest) -> ExchangeFailure | None:
         if request.market not in self.usable:
@@ -214,10 +238,6 @@ class ExchangeClient:
         if request.timeframe not in self.exchange.timeframes:
             return Unsupported(f"{self.spec.id} has no {request.timeframe} candles")
         return None
-
-    def _priced(self, request: CandleRequest) -> Wanted:
-        weight = self._candles.weight_of(request, self.usable[request.market])
-        return Wanted(request, weight, self._refreshed.get((request.market, request.timeframe), float("-inf")))
 
     async def _work_off(
         self, waiting: deque[tuple[CandleRequest, Listing]], sweep: CandleSweep, until: float, patience_s: float
@@ -235,13 +255,14 @@ class ExchangeClient:
                 self.breaker = self.breaker.released()
             except ExchangeFailure as failure:
                 sweep.failures.append((request, failure))
-                self._record(failure)
+                self._docket.note(request, self.steady(), answered=False)
+                await self._record(failure)
             else:
                 self.breaker = self.breaker.succeeded(self.steady())
                 if self.clock.in_doubt or self.clock.ahead_ms != believed_ms:
                     sweep.deferred.append(request)  # what is closed and what is not cannot be told now
                     continue
-                self._refreshed[request.market, request.timeframe] = self.steady()
+                self._docket.note(request, self.steady(), answered=True)
                 sweep.answers.append(answer)
 
     def _judge(self, sweep: CandleSweep) -> None:
@@ -254,35 +275,25 @@ class ExchangeClient:
         if general:
             self._tell(failure=general[-1])
 
-    # Asking, and what comes of it
+    # What comes of it
 
-    async def _ask(self, weight: int, method: str, *arguments: Any, freely: bool = False) -> Any:
-        """What ccxt answers, its weight booked; raises OverBudget instead of asking too much."""
-        if not self.budget.try_spend(weight, self.steady(), all_of_it=freely):
-            raise OverBudget(f"{self.spec.id}: request weight is used up")
-        answered = False
-        try:
-            answer = await getattr(self.exchange, method)(*arguments)
-            answered = True
-            return answer
-        finally:
-            self.budget.settle(weight, answered=answered)
-
-    async def _ask_freely(self, weight: int, method: str, *arguments: Any) -> Any:
-        """The same, also from the weight that candles leave for prices."""
-        return await self._ask(weight, method, *arguments, freely=True)
+    def _is_welcome(self) -> bool:
+        """Whether the exchange may be asked, also after what other processes have been told."""
+        failure = self.purse.shut_out(self.spec.id)
+        if failure is not None and (failure.retry_after_s or 0) > self.breaker.wait_s(self.steady()) + 1:
+            self.breaker = self.breaker.failed(failure, self.steady(), 0.0)
+            self._tell(failure=failure)
+        return not self.breaker.is_open(self.steady())
 
     def _seen(self, headers: Mapping[str, str]) -> None:
         self.clock.observe(headers)
-        used = used_weight(headers)
-        if used is not None:
-            self.budget.observe(used, self.steady())
+        self._asker.seen(headers)
 
     def _admit(self) -> bool:
         self.breaker, admitted = self.breaker.admit(self.steady())
         return admitted
 
-    def _record(self, failure: ExchangeFailure) -> None:
+    async def _record(self, failure: ExchangeFailure) -> None:
         if isinstance(failure, UnknownSymbol):
             self._relist.set()
         now = self.steady()
@@ -290,9 +301,11 @@ class ExchangeClient:
             self.breaker = self.breaker.failed(failure, now, random.random())
         else:
             self.breaker = self.breaker.succeeded(now)  # it answered
+        if isinstance(failure, RateLimited):
+            await self.purse.tell(failure, self.breaker.wait_s(now))
 
-    def _failed(self, failure: ExchangeFailure) -> None:
-        self._record(failure)
+    async def _failed(self, failure: ExchangeFailure) -> None:
+        await self._record(failure)
         self._tell(failure=failure)
 
     def _succeeded(self, at_ms: int) -> None:
@@ -302,6 +315,7 @@ class ExchangeClient:
 
     def _tell(self, **changes: Any) -> None:
         """Publish what is known now; a change of state is logged once."""
+        self._weight = self.purse.state()
         self.health = replace(self.health, **changes)
         word, cause = self.health.state(self.steady(), self.price_interval_s)
         if word != self._state:

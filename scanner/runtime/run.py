@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -163,6 +164,11 @@ def _exchange_status(state: ExchangeState) -> dict[str, Any]:
         "markets": state.markets,
         "clock_ahead_s": state.ahead_ms / 1000,
         "last_data": datetime.fromtimestamp(state.last_data_ms / 1000, UTC).isoformat() if state.last_data_ms else None,
+        "weight": asdict(state.weight),
+        "deferred": {
+            purpose: {"count": waiting.count, "oldest_s": waiting.oldest_s and round(waiting.oldest_s, 1)}
+            for purpose, waiting in state.deferred.items()
+        },
     }
 
 

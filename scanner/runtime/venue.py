@@ -36,6 +36,7 @@ class Venue:
     servers: list[SimulatedExchange] = field(default_factory=list)
     end_ms: int | None = None  # where a recording ends
     notes: list[str] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
     _users: int = 1
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,7 +59,7 @@ class Venue:
             if not self.servers or not self._users or any((e in REPLAYS) != replays for e in exchanges):
                 return None
             self._users += 1
-        return _embedded_specs(exchanges, self.servers[0].url, self.clock.speed)
+        return _embedded_specs(exchanges, self.servers[0].url, self.settings)
 
     @property
     def simulated(self) -> dict[str, bool]:
@@ -74,24 +75,24 @@ def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recordin
         An id is unknown, or a replay is asked for and nothing is recorded.
     """
     if not any(exchange in EMBEDDED for exchange in exchanges):
-        return Venue(tuple(real_exchange(exchange) for exchange in exchanges), WallClock())
+        return Venue(tuple(real_exchange(exchange, settings.state_folder) for exchange in exchanges), WallClock())
     if any(exchange in (SPOT_REPLAY, FUTURES_REPLAY) for exchange in exchanges):
         if recording is None:
             raise InvalidInput("exchanges", list(exchanges), "asks for a replay; name the recording (SCANNER_REPLAY)")
         return _replay_venue(exchanges, settings, recording)
     clock = ScaledClock(WallClock().now_ms(), settings.speed)
-    server = SimulatedExchange(generated(seed=settings.seed), clock, limits=_limits(settings.speed))
+    source = generated(settings.seed, settings.simulated_markets)
+    server = SimulatedExchange(source, clock, limits=_limits(settings.speed))
     server.start()
-    return Venue(_embedded_specs(exchanges, server.url, settings.speed), clock, [server])
+    return Venue(_embedded_specs(exchanges, server.url, settings), clock, [server], settings=settings)
 
 
 def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording) -> Venue:
     clock = ScaledClock(replay_start_ms(recording), settings.speed, until_ms=recording.end_ms + AFTERMATH_MS)
     server = SimulatedExchange(recording, clock, limits=_limits(settings.speed))
     server.start()
-    return Venue(
-        _embedded_specs(exchanges, server.url, settings.speed), clock, [server], recording.end_ms, list(recording.notes)
-    )
+    specs = _embedded_specs(exchanges, server.url, settings)
+    return Venue(specs, clock, [server], recording.end_ms, list(recording.notes), settings)
 
 
 def _pace(speed: float) -> float:
@@ -106,7 +107,7 @@ def _limits(speed: float) -> Limits:
     )
 
 
-def _embedded_specs(exchanges: Sequence[str], url: str, speed: float) -> tuple[ExchangeSpec, ...]:
+def _embedded_specs(exchanges: Sequence[str], url: str, settings: Settings) -> tuple[ExchangeSpec, ...]:
     protocols = {
         SPOT_SIMULATED: ("binance", binance_urls(url)),
         SPOT_REPLAY: ("binance", binance_urls(url)),
@@ -114,7 +115,14 @@ def _embedded_specs(exchanges: Sequence[str], url: str, speed: float) -> tuple[E
         FUTURES_REPLAY: ("kucoinfutures", kucoinfutures_urls(url)),
     }
     return tuple(
-        ExchangeSpec(exchange, *protocols[exchange], simulated=True, pace=_pace(speed)) for exchange in exchanges
+        ExchangeSpec(
+            exchange,
+            *protocols[exchange],
+            simulated=True,
+            pace=_pace(settings.speed),
+            state_dir=settings.state_folder,
+        )
+        for exchange in exchanges
     )
 
 

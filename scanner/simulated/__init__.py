@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scanner.simulated.generated import GeneratedMarkets
+from scanner.simulated.market import COINS
 from scanner.simulated.replay import Recording
 from scanner.simulated.server import SimulatedExchange
 from scanner.simulated.source import Listing, MarketSource, Series, Statistics
@@ -70,8 +71,8 @@ _KUCOIN_APIS = (
 )
 
 
-def generated(seed: int = 1, markets: int | None = None) -> GeneratedMarkets:
-    """The generated market: the usual coins, or `markets` synthetic ones for load tests."""
+def generated(seed: int = 1, markets: int = len(COINS)) -> GeneratedMarkets:
+    """The generated market: the usual coins, and synthetic ones where more `markets` are asked for."""
     return GeneratedMarkets(seed, markets)
 
 

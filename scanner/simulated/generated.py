@@ -9,7 +9,7 @@ import numpy as np
 
 from scanner.core.candles import Float
 from scanner.simulated import inside
-from scanner.simulated.market import BASE_MS, COINS, PER_DAY, Block, Coin, Generator, synthetic
+from scanner.simulated.market import BASE_MS, COINS, PER_DAY, Block, Coin, Generator, coins_of
 from scanner.simulated.source import Listing, Series, Statistics, aggregate, joined
 from scanner.timeframes import DAY_MS, LENGTH_MS, open_time_of
 
@@ -26,14 +26,14 @@ class GeneratedMarkets:
     ----------
     seed : int
         Another seed, another history.
-    markets : int or None
-        Add none of the usual coins but this many synthetic ones, S0001/USDT and on.
+    markets : int
+        Coins there are: the usual ones first, then synthetic ones, S0001/USDT and on.
     """
 
     timeframes = tuple(LENGTH_MS)
 
-    def __init__(self, seed: int = 1, markets: int | None = None) -> None:
-        self._coins = COINS if markets is None else synthetic(markets)
+    def __init__(self, seed: int = 1, markets: int = len(COINS)) -> None:
+        self._coins = coins_of(markets)
         self._generator = Generator(self._coins, seed)
         both = [coin.listings() for coin in self._coins]
         self._listings = tuple(spot for spot, _ in both) + tuple(swap for _, swap in both)

@@ -79,7 +79,7 @@ _STRETCHES = (12, 48, 288, 12, 48, 12)
 
 
 def synthetic(count: int) -> tuple[Coin, ...]:
-    """`count` coins named S0001 and so on, for load tests."""
+    """`count` coins named S0001 and so on."""
     return tuple(
         Coin(
             f"S{i:04}",
@@ -93,6 +93,11 @@ def synthetic(count: int) -> tuple[Coin, ...]:
         )
         for i in range(1, count + 1)
     )
+
+
+def coins_of(count: int) -> tuple[Coin, ...]:
+    """The first `count` of the usual coins, and synthetic ones when there are not that many."""
+    return COINS[:count] + synthetic(count - len(COINS))
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.gateway.budget import KNOWN, Budget, used_weight, weights_of
-from scanner.gateway.plan import Wanted, plan_requests
 from scanner.gateway.prices import weight_per_window
-from scanner.markets import Market
-
-
-def request(name: str = "BTC/USDT", purpose: Purpose = Purpose.FORMING) -> CandleRequest:
-    return CandleRequest(Market("binance", name), "5m", 0, 2, purpose)
 
 
 def test_what_binance_asks_for_its_calls():
@@ -104,39 +97,3 @@ def test_what_others_use_is_never_spent_again(spending, told, limit):
         own += weight if budget.try_spend(weight, now) else 0
     if own:
         assert own + told <= limit
-
-
-def test_gaps_go_first_then_what_was_refreshed_longest_ago():
-    fresh, stale, never = Wanted(request("A/B"), 2, 50), Wanted(request("C/D"), 2, 10), Wanted(request("E/F"), 2, -1)
-    gap = Wanted(request("G/H", Purpose.GAP), 2, 60)
-    chosen, deferred = plan_requests([fresh, stale, gap, never], Budget(10, 60, share=0.6), 100)
-    assert chosen == [gap, never, stale]
-    assert deferred == [fresh]
-
-
-def test_a_costly_request_is_not_starved_by_cheap_ones():
-    costly, cheap = Wanted(request(), 20, 0), Wanted(request("A/B"), 1, 10)
-    budget = Budget(20, 60, share=1.0)
-    budget.try_spend(5, 0)
-    assert plan_requests([cheap, costly], budget, 0) == ([], [costly, cheap])
-    assert plan_requests([cheap, costly], budget, 60) == ([costly], [cheap])
-
-
-def test_one_that_can_never_fit_does_not_block_the_others():
-    huge, cheap = Wanted(request(), 200, 0), Wanted(request("A/B"), 1, 10)
-    assert plan_requests([huge, cheap], Budget(20, 60), 0) == ([cheap], [huge])
-
-
-requests = st.builds(lambda purpose: request(purpose=purpose), st.sampled_from(Purpose))
-wants = st.lists(st.builds(Wanted, requests, st.integers(1, 30), st.floats(0, 100)), max_size=30)
-
-
-@given(wants, st.integers(1, 300), st.floats(0.05, 1), st.integers(0, 100), st.integers(0, 50))
-def test_the_plan_never_exceeds_the_share_and_drops_nothing(wanted, limit, share, spent, kept):
-    budget = Budget(limit, 60, share, kept)
-    budget.try_spend(spent, 0)
-    free = budget.free(0)
-    chosen, deferred = plan_requests(wanted, budget, 0)
-    assert sum(want.weight for want in chosen) <= free <= share * limit
-    assert sorted(map(repr, chosen + deferred)) == sorted(map(repr, wanted))
-    assert all(budget.try_spend(want.weight, 0) for want in chosen)

@@ -142,7 +142,7 @@ def test_many_synthetic_markets_for_load():
     many = generated(markets=2000)
     assert len(many.listings()) == 4000
     assert np.isfinite(many.last_prices(NOW_MS)).all()
-    candles = many.candles("S2000/USDT", "5m", NOW_MS - DAY_MS, NOW_MS, NOW_MS)
+    candles = many.candles("S1978/USDT", "5m", NOW_MS - DAY_MS, NOW_MS, NOW_MS)
     assert (candles.low > 0).all()
     assert len(candles) == 288
 

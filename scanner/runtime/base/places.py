@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from scanner.gateway.specs import ExchangeSpec, real_exchange
+from scanner.gateway.specs import ExchangeSpec
 from scanner.order import EMBEDDED, REPLAYS
 from scanner.runtime.venue import Venue
 
@@ -27,7 +27,10 @@ def specs_of(
         An id is unknown, or a replay is asked for and nothing is recorded.
     """
     with ExitStack() as stack:
-        found = {exchange: real_exchange(exchange) for exchange in exchanges if exchange not in EMBEDDED}
+        found: dict[str, ExchangeSpec] = {}
+        real = [exchange for exchange in exchanges if exchange not in EMBEDDED]
+        if real:
+            found |= {spec.id: spec for spec in open_venue(real).specs}
         for replays in (False, True):
             group = [e for e in exchanges if e in EMBEDDED and (e in REPLAYS) == replays]
             if group:
