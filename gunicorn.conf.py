@@ -10,7 +10,8 @@ import sys
 import time
 from typing import Any
 
-bind = f"{os.environ.get('SCANNER_HOST', '127.0.0.1')}:{os.environ.get('SCANNER_PORT', '5001')}"
+_host, _port = os.environ.get("SCANNER_HOST", "127.0.0.1"), os.environ.get("SCANNER_PORT", "5001")
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = os.environ.get("WEB_CONCURRENCY", "1")  # what is asked for there is refused rather than passed over
 worker_class = "gthread"
 threads = 16
@@ -85,6 +86,12 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
     if old_value is not None and new_value > 1:
         server.log.error("staying at one worker: each would run a scanner of its own")
         server.num_workers = 1
+
+
+def pre_exec(server: Any) -> None:
+    """Stay at one master when SIGUSR2 asks for a second beside it; this runs in the process that would become it."""
+    server.log.error("staying at one master: a second one would scan beside the first; SIGHUP reloads")
+    os._exit(0)  # what the first master owns is not to be cleared away here
 
 
 def _answer_who_waits(service: Any) -> None:

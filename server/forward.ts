@@ -13,6 +13,7 @@ import { urlToHttpOptions } from "node:url";
 import type { Request, Response } from "express";
 
 import { BodyTooLong, bodyOf } from "./body.ts";
+import { isOwn } from "./origins.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a client gets instead of an answer; `error` and `message` are added to the fields. */
@@ -63,12 +64,18 @@ export async function forward(request: Request, response: Response, call: Call):
 async function ask(request: Request, response: Response, call: Call): Promise<IncomingMessage> {
   const settings = call.readSettings();
   refuseCircle(request.headers);
+  const own = isOwn(request.headers, settings.origins);
   const body = request.method === "POST" ? await bodyOf(request) : undefined;
   const target = {
     ...urlToHttpOptions(settings.scanner),
     path: upstreamPath(settings.scanner, call.path, request.originalUrl),
     method: request.method,
-    headers: { via: VIA, ...authorization(request, settings.apiKey), ...strangeOrigin(request), ...description(body) },
+    headers: {
+      via: VIA,
+      ...authorization(request.headers, own ? settings.apiKey : undefined),
+      ...(own ? {} : strangeOrigin(request.headers)),
+      ...description(body),
+    },
     agent: false, // a kept connection may be closed by the scanner's server just as the next request is sent
     timeout: settings.timeoutMs ?? call.timeoutMs,
   };
@@ -106,21 +113,15 @@ function upstreamPath(scanner: URL, path: string, originalUrl: string): string {
   return scanner.pathname.replace(/\/$/, "") + path + (query < 0 ? "" : originalUrl.slice(query));
 }
 
-/** The client's own authorization, else the proxy's key; never lent to a page of another site. */
-function authorization(request: Request, apiKey: string | undefined): OutgoingHttpHeaders {
-  const own = request.headers.authorization;
-  if (own !== undefined) return { authorization: own };
-  return apiKey !== undefined && !isStrange(request) ? { authorization: `Bearer ${apiKey}` } : {};
+/** The client's own authorization, else the key that is lent to it, if one is. */
+function authorization({ authorization }: IncomingHttpHeaders, lent: string | undefined): OutgoingHttpHeaders {
+  if (authorization !== undefined) return { authorization };
+  return lent !== undefined ? { authorization: `Bearer ${lent}` } : {};
 }
 
-/** Where a page of another site comes from: the scanner knows which of them may change something. */
-function strangeOrigin(request: Request): OutgoingHttpHeaders {
-  const { origin } = request.headers;
-  return origin !== undefined && isStrange(request) ? { origin } : {};
-}
-
-function isStrange(request: Request): boolean {
-  return request.headers["sec-fetch-site"] === "cross-site";
+/** Where a strange page comes from: the scanner refuses what it would change. */
+function strangeOrigin({ origin }: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return origin !== undefined ? { origin } : {};
 }
 
 /** JSON whatever the client called it: a browser calls a text without a type text/plain. */

@@ -7,6 +7,8 @@ export interface Settings {
   readonly scanner: URL;
   /** Lent to requests that bring no Authorization of their own. */
   readonly apiKey: string | undefined;
+  /** Whose pages count as the proxy's own, besides those of the address it was asked at. */
+  readonly origins: readonly string[];
   /** How long nothing may move between proxy and scanner; undefined leaves it to the route. */
   readonly timeoutMs: number | undefined;
 }
@@ -20,6 +22,10 @@ export interface Address {
 export class SettingError extends Error {}
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+/** Pages of usual development servers, as the scanner has them. */
+const LOCAL_PAGES =
+  "http://localhost:5000,http://localhost:5173,http://localhost:5001," +
+  "http://127.0.0.1:5000,http://127.0.0.1:5173,http://127.0.0.1:5001";
 const LONGEST_TIMEOUT_MS = 3_600_000;
 
 /** Where the scanner is and how to talk to it. Throws SettingError. */
@@ -27,6 +33,7 @@ export function readSettings(env: Environment): Settings {
   return {
     scanner: scannerAddress(env.SCANNER_API_URL || "http://localhost:5001"),
     apiKey: apiKey(env.SCANNER_API_KEY || undefined),
+    origins: (env.SCANNER_CORS_ORIGINS ?? LOCAL_PAGES).split(",").map((origin) => origin.trim()),
     timeoutMs: env.SCANNER_API_TIMEOUT_MS
       ? wholeNumber("SCANNER_API_TIMEOUT_MS", env.SCANNER_API_TIMEOUT_MS, 1, LONGEST_TIMEOUT_MS)
       : undefined,

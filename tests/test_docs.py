@@ -175,6 +175,8 @@ def test_every_variable_of_the_proxy_is_told() -> None:
     defaults = dict(re.findall(r'\benv\.([A-Z_]+) \|\| "([^"]+)"', source))
     assert len(defaults) == 3
     assert {name: told[name][0].strip("`") for name in defaults} == defaults
+    pages = source.partition("LOCAL_PAGES =")[2].partition(";")[0]
+    assert "".join(re.findall(r'"([^"]+)"', pages)) == Settings().cors_origins  # the proxy's default is the scanner's
     waits = re.findall(r"_MS = ([\d_]+);", (ROOT / "server" / "routes.ts").read_text(encoding="utf-8"))
     assert [wait.replace("_", "") for wait in waits] == re.findall(r"\d+", told["SCANNER_API_TIMEOUT_MS"][0])
     ranges = re.findall(r'wholeNumber\("?([A-Z_]+)"?, [^,]+, (\d+), ([\w]+)\)', source)

@@ -165,6 +165,26 @@ def test_a_reload_goes_on_scanning_and_a_signal_for_more_workers_changes_nothing
         assert "cannot scan" not in child.err
 
 
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_gunicorn_listens_on_addresses_of_version_6(tmp_path: Path, host: str) -> None:
+    settings = {"SCANNER_HOST": host, "SCANNER_PORT": "0", "SCANNER_ALLOW_ANONYMOUS": "1", "SCANNER_SIMULATED": "1"}
+    with gunicorn(tmp_path, **settings) as child:
+        port = child.wait_until_said(rf"Listening at: http://\[{host}\]:(\d+)")[1]
+        assert ask(f"http://[::1]:{port}", "status")["status"] == "inactive"
+
+
+def test_a_signal_for_a_second_master_makes_none(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, *ANY_PORT, **SCANNING) as child:
+        address = child.wait_until_said(r"Listening at: (http://\S+)")[1]
+        child.wait_until_said("simulated is live")
+        child.send(signal.SIGUSR2)
+        child.wait_until_said("staying at one master")
+        assert ask(address, "continuous/status")["running"] is True
+        assert child.stop(signal.SIGTERM)[0] == 0
+        assert child.err.count("Starting gunicorn") == 1
+        assert child.err.count("Booting worker") == 1
+
+
 def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on(tmp_path: Path) -> None:
     with gunicorn(tmp_path, *ANY_PORT, SCANNER_SIMULATED="1", SCANNER_RESUME="1") as child:
         address = child.wait_until_said(r"try: curl -X POST (http://\S+)/api/scanner/continuous/start")[1]

@@ -22,7 +22,7 @@ def create_app(service: ScannerService) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     CORS(app, origins=origins, always_send=False)
-    refuse_strange_pages(app, origins)
+    refuse_strange_pages(app, origins, settings.host)
     if settings.api_key:
         require_key(app, settings.api_key)
     refuse_unknown_parameters(app)

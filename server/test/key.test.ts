@@ -31,9 +31,42 @@ test("without a key nothing is added", async (t) => {
   assert.equal(await authorizationSeen(t, { SCANNER_API_KEY: "" }, {}), undefined);
 });
 
-test("the key is not lent to a page of another site", async (t) => {
-  assert.equal(await authorizationSeen(t, env, { "sec-fetch-site": "cross-site" }), undefined);
-  assert.equal(await authorizationSeen(t, env, { "sec-fetch-site": "same-origin" }), "Bearer the-key-of-the-proxy");
+const HERE = { host: "192.168.1.5:5000", origin: "http://192.168.1.5:5000" };
+const LENT: readonly Record<string, string>[] = [
+  { "sec-fetch-site": "same-origin" },
+  HERE,
+  { host: "localhost:3000", origin: "http://localhost:3000" },
+  { host: "[::1]:5000", origin: "http://[::1]:5000" },
+  { origin: "http://localhost:5173", "sec-fetch-site": "cross-site" }, // named by default
+  { origin: "http://localhost:3000", "sec-fetch-site": "same-origin" }, // a development server in front changed the host
+];
+const NOT_LENT: readonly Record<string, string>[] = [
+  { "sec-fetch-site": "cross-site" },
+  { origin: "http://evil.example" }, // over plain http a browser says no more
+  { origin: "http://evil.example", host: "evil.example" }, // a name made to point here
+  { origin: "http://evil.example", host: "evil.example", "sec-fetch-site": "same-origin" },
+  { ...HERE, origin: "http://192.168.1.5:8080" },
+  { origin: "null" },
+  { origin: "http://localhost.evil.example", host: "localhost.evil.example" },
+];
+
+for (const headers of LENT) {
+  test(`the key is lent to a page with ${JSON.stringify(headers)}`, async (t) => {
+    assert.equal(await authorizationSeen(t, env, headers), "Bearer the-key-of-the-proxy");
+  });
+}
+
+for (const headers of NOT_LENT) {
+  test(`the key is not lent to a page with ${JSON.stringify(headers)}`, async (t) => {
+    assert.equal(await authorizationSeen(t, env, headers), undefined);
+  });
+}
+
+test("a site in front is one whose pages are the proxy's own once it is named", async (t) => {
+  const site = { origin: "https://scanner.example", host: "scanner.example", "sec-fetch-site": "same-origin" };
+  const named = { ...env, SCANNER_CORS_ORIGINS: "https://a.example, https://scanner.example" };
+  assert.equal(await authorizationSeen(t, env, site), undefined);
+  assert.equal(await authorizationSeen(t, named, site), "Bearer the-key-of-the-proxy");
 });
 
 test("keys are neither logged nor answered when something fails", async (t) => {

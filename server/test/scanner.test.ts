@@ -53,11 +53,14 @@ describe("the continuous routes, on the real scanner", { skip: withoutScanner },
   });
 
   test("a page of another site may change nothing, and no page of another origin reads an answer", async () => {
-    const stop = (site: string, origin: string) =>
-      post(proxy.url, `${api}/continuous/stop`, undefined, { "sec-fetch-site": site, origin });
-    assert.equal((await stop("cross-site", "https://evil.example")).status, 403);
-    assert.equal((await stop("cross-site", "http://localhost:5173")).status, 200); // SCANNER_CORS_ORIGINS names it
-    assert.equal((await stop("same-origin", "https://scanner.example")).status, 200);
+    const stop = (headers: Record<string, string>) =>
+      post(proxy.url, `${api}/continuous/stop`, undefined, headers).then(({ status }) => status);
+    const origin = "http://evil.example";
+    assert.equal(await stop({ origin, "sec-fetch-site": "cross-site" }), 403);
+    assert.equal(await stop({ origin }), 403);
+    assert.equal(await stop({ origin, host: "evil.example" }), 403);
+    assert.equal(await stop({ origin: "http://localhost:5173", "sec-fetch-site": "cross-site" }), 200); // a named one
+    assert.equal(await stop({ origin: proxy.url }), 200);
     const read = await ask(proxy.url, `${api}/continuous/status`, { headers: { origin: "http://localhost:5173" } });
     assert.deepEqual([read.status, read.headers["access-control-allow-origin"]], [200, undefined]);
   });
@@ -150,6 +153,12 @@ describe("the base routes, on the real scanner", { skip: withoutScanner }, () =>
     assert.equal((await post(proxy.url, `${api}/reset`)).status, 200);
     const refused = await post(proxy.url, `${api}/reset`, undefined, { authorization: "Bearer wrong" });
     assert.deepEqual([refused.status, refused.headers["www-authenticate"]], [401, 'Bearer error="invalid_token"']);
+  });
+
+  test("the proxy's key opens nothing for a strange page", async () => {
+    for (const path of [`${api}/reset`, `${api}/continuous/stop`, `${api}/scan`]) {
+      assert.equal((await post(proxy.url, path, undefined, { origin: "http://evil.example" })).status, 403);
+    }
   });
 
   test("a scan is accepted with 202, and status tells its end", async () => {

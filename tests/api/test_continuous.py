@@ -348,3 +348,18 @@ def test_a_page_of_a_strange_site_may_not_start_or_stop_a_scan(fresh: Client) ->
     assert fresh.get(f"{API}/continuous/status").body["running"] is False
     for origin in ("http://localhost:5173", f"http://127.0.0.1:{fresh.port}"):
         assert fresh.post(f"{API}/continuous/stop", None, {"Origin": origin}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:5001", 200), ("[::1]:5001", 200), ("10.0.0.5", 200), ("evil.example", 403), ("[::1", 403), ("", 403)],
+)
+def test_a_name_made_to_point_here_makes_no_page_ours(fresh: Client, host: str, status: int) -> None:
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    assert fresh.post(f"{API}/continuous/stop", None, headers).status == status
+
+
+def test_pages_of_the_name_that_is_listened_on_are_ours(tmp_path: Path) -> None:
+    headers = {"Host": "scanner.lan:5001", "Origin": "http://scanner.lan:5001"}
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data"), host="Scanner.lan")) as client:
+        assert client.post(f"{API}/continuous/stop", None, headers).status == 200
