@@ -49,6 +49,7 @@ export const ROUTES: readonly Route[] = [
   { method: "get", path: "/api/scanner/continuous/confluence/*symbol", failure: plain },
   { method: "get", path: "/api/scanner/continuous/market-state", failure: plain },
   { method: "get", path: "/api/scanner/continuous/freshness", failure: plain },
+  { method: "get", path: "/api/scanner/continuous/gaps", failure: plain },
   { method: "get", path: "/api/scanner/training-data/*symbol", failure: plain },
 ];
 

@@ -92,6 +92,7 @@ def test_every_kind_of_refusal_is_in_the_table() -> None:
         ("/api/scanner/continuous/confluence/<symbol>", [CONFLUENCE_MIN_SCORE]),
         ("/api/scanner/continuous/freshness", [ROWS]),
         ("/api/scanner/training-data/<symbol>", [DAYS]),
+        ("/api/scanner/continuous/gaps", [DAYS, LIMIT]),
     ],
 )
 def test_numeric_parameters_are_told_with_default_and_range(route: str, numbers: list[Number]) -> None:
@@ -173,6 +174,7 @@ def assert_told(route: str, answer: set[str]) -> None:
             [f"/api/scanner/continuous/confluence/{symbol}" for symbol in ("BTC/USDT", "NOPE/USDT")],
         ),
         ("/api/scanner/training-data/<symbol>", ["/api/scanner/training-data/BTC/USDT"]),
+        ("/api/scanner/continuous/gaps", ["/api/scanner/continuous/gaps"]),
     ],
 )
 def test_what_a_get_answers_is_told(route: str, asked: list[str], scanned: Client, unstarted: Client) -> None:

@@ -8,6 +8,7 @@ from flask_cors import CORS
 from scanner.api.auth import refuse_strange_pages, require_key
 from scanner.api.base import base_routes
 from scanner.api.continuous import continuous_routes, health_routes
+from scanner.api.gaps import gap_routes
 from scanner.api.parameters import refuse_unknown_parameters
 from scanner.api.parsing import LONGEST_BODY
 from scanner.api.rendering import OrjsonProvider, register_errors
@@ -28,6 +29,7 @@ def create_app(service: ScannerService) -> Flask:
     refuse_unknown_parameters(app)
     app.register_blueprint(health_routes(service))
     app.register_blueprint(continuous_routes(service))
+    app.register_blueprint(gap_routes(service))
     app.register_blueprint(base_routes(service.base))
     register_errors(app)
     return app

@@ -29,6 +29,7 @@ from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
 from scanner.runtime.warm import proven, warm
+from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
 from scanner.timeframes import HOUR_MS, length_ms
 
@@ -135,13 +136,14 @@ class SignalCycle:
         books: Books,
         state: State,
         recorder: Recorder,
+        watch: GapWatch,
         clock: Clock,
         deadline_s: float,
         evaluate: Callable[[], None],
         holdings: Holdings,
     ) -> None:
         self._gateway, self._books, self._state, self._holdings = gateway, books, state, holdings
-        self._recorder, self._clock, self._deadline_s = recorder, clock, deadline_s
+        self._recorder, self._watch, self._clock, self._deadline_s = recorder, watch, clock, deadline_s
         self._evaluate = evaluate  # the market state: a first cycle has it made anew as soon as there are candles
         self._first = True
         self._over = threading.Event()
@@ -149,6 +151,7 @@ class SignalCycle:
 
     def __call__(self) -> None:
         began_ms, whole = self._clock.now_ms(), True
+        self._watch.beat(self._gateway.states(), self._gateway.now_ms)
         if self._first:
             self._gateway.wait_ready(FIRST_WAIT_S)
         done: set[str] = set()
@@ -198,6 +201,7 @@ class SignalCycle:
         finals = signals.finals(book, now_ms, context)
         lives = signals.live(book, now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
         kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
+        self._watch.advanced(book)
         self._recorder.keep_candles(book.newly_closed())
         buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())
         self._state.publish_signals(newest_of(self._state.current(), finals, lives), kept, buffers)

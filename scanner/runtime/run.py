@@ -30,6 +30,7 @@ from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import Snapshot, State
 from scanner.runtime.streams import SHORTEST_S, Streams
 from scanner.runtime.venue import Venue
+from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Run:
         self.state = State(config.max_signals_per_market)
         self.books = Books(config, clock.now_ms(), venue.simulated, store)
         self.recorder = Recorder(store, config, clock.now_ms())
+        self.watch = GapWatch(store.gaps)
         intervals = {
             "prices": config.price_update_interval,
             "signals": config.signal_generation_interval,
@@ -74,6 +76,7 @@ class Run:
             self.books,
             self.state,
             self.recorder,
+            self.watch,
             clock,
             _deadline_s(cadence["signals"]),
             evaluate=market_state,
@@ -104,6 +107,7 @@ class Run:
             self.gateway.stop(deadline_s=STOP_S / 2)
             self.streams.stop(max(ends - time.monotonic(), 0.5))
         finally:
+            self.watch.end(self.gateway.now_ms)
             self.venue.close()
             self.store.close(within_s=max(ends - time.monotonic(), 0.5))
 

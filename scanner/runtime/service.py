@@ -21,7 +21,7 @@ from scanner.errors import NotRunning
 from scanner.fullscan.panel import PanelScanner
 from scanner.fullscan.settings import interval_of
 from scanner.fullscan.standalone import scan_timeframes
-from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Wanted, parse_symbol
+from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
 from scanner.records import MarketTick, utc
 from scanner.runtime.base.connecting import try_exchange
@@ -36,8 +36,9 @@ from scanner.runtime.standing import StandingWish
 from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges
 from scanner.settings import Settings
 from scanner.simulated import Recording
+from scanner.store.gaps import Gap
 from scanner.store.store import TrainingStore
-from scanner.timeframes import LENGTH_MS
+from scanner.timeframes import DAY_MS, LENGTH_MS
 
 FRESH_CYCLES = 3  # a signal older than this many intervals is not fresh
 
@@ -285,6 +286,27 @@ class ScannerService:
             return unready(False, {}, [])
         return unready(True, run.exchange_states(), run.freshness())
 
+    def gaps(
+        self, exchange: str | None = None, symbol: str | None = None, cause: str | None = None, days: int = 30
+    ) -> list[dict[str, Any]]:
+        """What the gap ledger says of the last `days` days, newest first; those that last are first.
+
+        `symbol` selects that market's gaps and those of its whole exchange.
+
+        Raises
+        ------
+        InvalidInput, StoreFailure
+        """
+        wanted = None if symbol is None else parse_symbol(symbol, allow_base=True)
+        run = self._run
+        found = self._reader.gaps.read(self._now_ms() - days * DAY_MS, exchange)
+        lasting = run.watch.open_gaps() if run is not None and self._running else []
+        return [
+            {**gap.as_record(), "backfilled": gap.backfilled}
+            for gap in [*lasting, *found]
+            if exchange in (None, gap.exchange) and cause in (None, gap.cause) and _concerns(gap, wanted)
+        ]
+
     def full_scan_results(self) -> dict[str, Any] | None:
         scan = self._run.state.current().full_scan if self._run is not None else None
         return dict(scan) if scan is not None else None
@@ -332,6 +354,15 @@ class ScannerService:
 
     def _exchange_order(self) -> Sequence[str]:
         return self._run.order.exchanges if self._run is not None else DEFAULT_EXCHANGES
+
+
+def _concerns(gap: Gap, wanted: Wanted | None) -> bool:
+    """Whether a gap is one of a market that is wanted, or of its whole exchange."""
+    if wanted is None:
+        return True
+    if gap.symbol is None:
+        return wanted.exchange in (None, gap.exchange)
+    return wanted.matches(Market(gap.exchange, gap.symbol))
 
 
 def _candle_rows(kept: tuple[Any, Any]) -> deque[list[float]]:

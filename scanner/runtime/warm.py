@@ -94,6 +94,8 @@ def _usable(book: Book, store: TrainingStore, market: Market, timeframe: str, no
         raise StoreFailure(f"what is stored on {timeframe} are no candles of that length")
     reaches = len(rows) > UNSURE and rows.open_time[0] <= max(oldest_ms, enough_ms) + SPARE * step
     kept = rows.since(oldest_ms)
+    if len(rows) and not len(kept):
+        book.stored_through_ms[timeframe][book.row_of(market)] = rows.open_time[-1]  # too old to go on from
     return kept if reaches and len(kept) > UNSURE else kept.since(now_ms)
 
 

@@ -40,6 +40,11 @@ def day_file(market: Market, moment_ms: int) -> str:
     return f"{stem(market)}_{utc(moment_ms).date().isoformat()}.json"
 
 
+def gap_file(exchange: str, moment_ms: int) -> str:
+    """Name of the file that holds the gaps of an exchange that ended on the UTC day of `moment_ms`."""
+    return f"{exchange}_{utc(moment_ms).date().isoformat()}.json"
+
+
 def candle_file(market: Market, timeframe: str) -> str:
     """Name of the file that holds `market`'s candles of one timeframe; raises InvalidInput."""
     length_ms(timeframe)

@@ -21,12 +21,15 @@ from scanner.errors import FolderInUse, InvalidInput, NothingStored, StoreFailur
 from scanner.markets import Market, Wanted, select
 from scanner.store import dataset, files, names, ohlcv
 from scanner.store.candle_files import CandleFiles, read
+from scanner.store.gap_files import FOLDER as GAPS
+from scanner.store.gap_files import GapFiles
+from scanner.store.gaps import Gap, explained
 from scanner.store.health import Health
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
 from scanner.store.wish import WishFile
-from scanner.timeframes import DAY_MS
+from scanner.timeframes import DAY_MS, length_ms
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,8 @@ class TrainingStore:
     ----------
     wish : WishFile
         What the process after this one is to scan.
+    gaps : GapFiles
+        Why there are no candles somewhere.
     """
 
     def __init__(self, base_path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,12 +62,13 @@ class TrainingStore:
         self.signals_path = self.base_path / "signals"
         self.ohlcv_path = self.base_path / "ohlcv"
         self.clustering_path = self.base_path / "clustering"
-        self._folders = (self.signals_path, self.ohlcv_path, self.clustering_path)
+        self._folders = (self.signals_path, self.ohlcv_path, self.clustering_path, self.base_path / GAPS)
         self._health = Health(self.base_path, clock)
         self._signals = RecordFiles(self.signals_path, file_signal, self._health)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
         self._candles = CandleFiles(self.ohlcv_path, clock, self._note_candles)
         self.wish = WishFile(self.base_path, self._health)
+        self.gaps = GapFiles(self.base_path, self._health, self._own)
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = False
@@ -119,7 +125,7 @@ class TrainingStore:
             lost = self._candles.count()["waiting"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
-            for folder in (self._signals, self._clusters):
+            for folder in (self._signals, self._clusters, self.gaps):
                 with suppress(OSError):
                     folder.close()
         finally:
@@ -253,6 +259,17 @@ class TrainingStore:
         """Whether the final signal of a candle is kept already; False where that cannot be read."""
         return self._signals.has(market, Key(timeframe, open_ms))
 
+    def holes(self, market: Market, timeframe: str) -> list[Gap]:
+        """Every stretch without a candle between the oldest and the newest kept, cut by cause; see `gaps.explained`.
+
+        Raises
+        ------
+        StoreFailure
+            A file cannot be read.
+        """
+        kept, noted = self.candles(market, timeframe), self.gaps.read(exchange=market.exchange)
+        return explained(market.exchange, market.symbol, kept.open_time, length_ms(timeframe), noted)
+
     def dataset(self, wanted: Wanted, days: int, timeframes: Iterable[str], now_ms: int) -> dict[str, Any]:
         """Signals, candles and cluster records of the last `days` times 24 hours.
 
@@ -320,6 +337,7 @@ class TrainingStore:
             self._signals.sync()
         finally:
             self._clusters.sync()
+            self.gaps.sync()
 
     def _own(self) -> None:
         """Own the folder; raises StoreFailure when it cannot be written to, FolderInUse when it is another's."""

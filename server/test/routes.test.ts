@@ -25,6 +25,7 @@ const EXPECTED: readonly (readonly [string, string, number, Record<string, unkno
   ["GET", "/api/scanner/continuous/confluence/BTC%2FUSDT", 500, {}],
   ["GET", "/api/scanner/continuous/market-state", 500, {}],
   ["GET", "/api/scanner/continuous/freshness", 500, {}],
+  ["GET", "/api/scanner/continuous/gaps", 500, {}],
   ["GET", "/api/scanner/training-data/BTC%2FUSDT", 500, {}],
 ];
 

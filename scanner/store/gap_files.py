@@ -1,0 +1,130 @@
+"""The gap ledger on disk: ``gaps/binance_2025-10-24.json``, and the moment we were last alive in ``alive.json``.
+
+A gap lies with the UTC day it ended. The files are JSON arrays at every moment, as all day files are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scanner.errors import FolderInUse, StoreFailure
+from scanner.records import iso, utc
+from scanner.store import arrays, files
+from scanner.store.daily import DayFiles
+from scanner.store.gaps import Gap, tidied, try_gap
+from scanner.store.health import Health
+from scanner.store.moments import moment_ms
+from scanner.store.names import gap_file
+
+FOLDER, ALIVE = "gaps", "alive.json"
+_NAME = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Alive:
+    """When an exchange was last being watched (market time), whether that ended in order, and an outage then open."""
+
+    at_ms: int
+    ended: bool = False
+    outage_ms: int | None = None
+    outage: str | None = None
+
+
+class GapFiles:
+    """The ledger of a data folder. Failures to write show in the store's health and stop nothing.
+
+    Parameters
+    ----------
+    own : callable
+        Makes this process the folder's writer; raises StoreFailure or FolderInUse.
+    """
+
+    def __init__(self, base: Path, health: Health, own: Callable[[], None]) -> None:
+        self.folder, self._alive = base / FOLDER, base / ALIVE
+        self._health, self._own = health, own
+        self._days = DayFiles(self.folder, lambda record: None)
+
+    def append(self, gaps: Iterable[Gap]) -> None:
+        """Note some gaps that have ended."""
+        lines: dict[str, list[tuple[None, bytes]]] = {}
+        for gap in gaps:
+            if gap.to_ms is not None and gap.to_ms > gap.from_ms:
+                lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, arrays.encode(gap.as_record())))
+        for name, entries in lines.items():
+            self._try(f"{FOLDER}/{name}", lambda name=name, entries=entries: self._days.append(name, entries))  # type: ignore[misc]
+
+    def read(self, since_ms: int = 0, exchange: str | None = None) -> list[Gap]:
+        """What is noted of the time since `since_ms`, of one exchange or all; see `gaps.tidied`.
+
+        Raises
+        ------
+        StoreFailure
+            A file cannot be read.
+        """
+        return [gap for gap in tidied(self._noted(since_ms, exchange)) if gap.span[1] > since_ms]
+
+    def _noted(self, since_ms: int, exchange: str | None) -> Iterator[Gap]:
+        first = utc(max(since_ms, 0)).date().isoformat()
+        for path in sorted(self.folder.glob("*.json")):
+            name = _NAME.fullmatch(path.name)
+            if name is None or name["day"] < first or exchange not in (None, name["exchange"]):
+                continue
+            try:
+                records = arrays.read(path.read_bytes()).records
+            except OSError as error:
+                raise StoreFailure(f"{FOLDER}/{path.name}: cannot be read: {error.strerror}") from error
+            yield from (gap for record in records if (gap := try_gap(record)) is not None)
+
+    def alive(self) -> dict[str, Alive]:
+        """When each exchange was last being watched; without those whose entry is missing or damaged."""
+        try:
+            values = orjson.loads(self._alive.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        entries = values.items() if isinstance(values, dict) else ()
+        return {name: found for name, value in entries if (found := _parsed(value)) is not None}
+
+    def keep_alive(self, alive: Mapping[str, Alive]) -> None:
+        """Replace what `alive` says."""
+        values = {
+            name: {
+                "at": iso(each.at_ms),
+                "ended": each.ended,
+                "outage_since": None if each.outage_ms is None else iso(each.outage_ms),
+                "outage": each.outage,
+            }
+            for name, each in alive.items()
+        }
+        text = orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
+        self._try(ALIVE, lambda: files.replace(self._alive, text))
+
+    def sync(self) -> None:
+        self._try(FOLDER, self._days.sync)
+
+    def close(self) -> None:
+        self._days.close()
+
+    def _try(self, what: str, write: Callable[[], object]) -> None:
+        with suppress(StoreFailure, FolderInUse):  # in the store's health already
+            self._own()
+            try:
+                write()
+            except OSError as error:
+                self._health.note(what, error)
+            else:
+                self._health.note(what, None)
+
+
+def _parsed(value: Any) -> Alive | None:
+    at_ms = moment_ms(value.get("at")) if isinstance(value, dict) else None
+    if at_ms is None:
+        return None
+    cause = None if value.get("outage") is None else str(value["outage"])
+    return Alive(at_ms, value.get("ended") is True, moment_ms(value.get("outage_since")), cause)
