@@ -50,7 +50,9 @@ class Life:
 
     def beat(self, state: str = "live", cause: str | None = None, heard_ms: int | None = None) -> None:
         self.seconds += 100
-        self.watch.beat({"binance": ExchangeState("binance", state, cause, 2, heard_ms, UNUSED, {})}, lambda name: self.now_ms)
+        self.watch.beat(
+            {"binance": ExchangeState("binance", state, cause, 2, heard_ms, UNUSED, {})}, lambda name: self.now_ms
+        )
 
     def cycle(self, now_ms: int) -> None:
         self.now_ms = now_ms
