@@ -237,7 +237,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="how long to poll (default %(default)s)")
     parser.add_argument("--interval", type=int, default=30, help="seconds between signal cycles (default %(default)s)")
     parser.add_argument("--fill", type=float, default=300, help="most seconds to wait for all signals")
-    parser.add_argument("--pace", type=float, default=8, help="request limits as multiples of Binance's")
+    parser.add_argument("--pace", type=float, default=3, help="request limits as multiples of Binance's")
     parser.add_argument("--server", choices=SERVERS, action="append", help="one of them alone")
     return parser.parse_args()
 
