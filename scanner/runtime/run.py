@@ -147,7 +147,7 @@ class Run:
             "buffer_stats": {
                 "ticks": sum(len(table.markets) for table in snapshot.ticks.values()),
                 "candles": snapshot.candle_buffers,
-                "signals": self.state.signal_count(),
+                "signals": snapshot.kept_signals,
             },
             "exchanges": {name: _exchange_status(state) for name, state in self.exchange_states().items()},
             "freshness": summary(self.freshness()),

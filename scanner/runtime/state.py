@@ -30,6 +30,7 @@ class Snapshot:
     context: Context = field(default_factory=Context)
     full_scan: Mapping[str, Any] | None = None
     candle_buffers: int = 0
+    kept_signals: int = 0  # counted once per publication: a status must not count thousands of markets
     held: Mapping[str, Held] = field(default_factory=lambda: MappingProxyType({}))  # by exchange
 
 
@@ -69,11 +70,14 @@ class State:
                 for i, market in enumerate(batch.markets):
                     places = self._history.setdefault((market, batch.timeframe), deque(maxlen=self._keep))
                     places.append((batch, i))
-            self._snapshot = replace(self._snapshot, newest=merged, signals=signals, candle_buffers=candle_buffers)
-
-    def signal_count(self) -> int:
-        with self._lock:
-            return sum(len(places) for places in self._history.values())
+            kept_signals = sum(len(places) for places in self._history.values())
+            self._snapshot = replace(
+                self._snapshot,
+                newest=merged,
+                signals=signals,
+                candle_buffers=candle_buffers,
+                kept_signals=kept_signals,
+            )
 
     def history(self) -> dict[str, deque[Record]]:
         """Every remembered signal as records, keyed ``binance:BTC/USDT:5m``."""
