@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
+from benchmarks.generated import walks
 from benchmarks.plain import analyse_plain
 from scanner.config import WINDOW, StreamConfig
 from scanner.core.analysis import analyse
@@ -27,7 +27,7 @@ REPEATS = 7
 def main() -> None:
     print(f"{'market-timeframes':>18}  {'scoring':<10}  {'batch':>10}  {'each':>8}  {'plain, each':>11}  {'ratio':>8}")
     for size in SIZES:
-        held = random_candles(size, HELD, seed=size)
+        held = walks(size, HELD, seed=size)
         for scoring in ("absolute", "calibrated"):
             print(row(held, StreamConfig(scoring=scoring)))
     print(
@@ -58,17 +58,6 @@ def best(work: Callable[[], object], repeats: int) -> float:
         work()
         times.append(time.perf_counter() - start)
     return min(times)
-
-
-def random_candles(markets: int, candles: int, seed: int) -> Candles:
-    """Random walks with fat tails, each market with its own volatility."""
-    draw = np.random.default_rng(seed)
-    volatility = draw.uniform(0.001, 0.03, (markets, 1))
-    close = 100 * np.exp(np.cumsum(volatility * draw.standard_t(4, (markets, candles)), axis=-1))
-    open_ = np.concatenate([np.full((markets, 1), 100.0), close[:, :-1]], axis=-1)
-    wick = 1 + volatility * draw.random((markets, candles))
-    volume = draw.lognormal(5, 1, (markets, candles))
-    return Candles(open_, np.maximum(open_, close) * wick, np.minimum(open_, close) / wick, close, volume)
 
 
 def frame(candles: Candles) -> pd.DataFrame:

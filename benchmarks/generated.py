@@ -1,0 +1,78 @@
+"""A generated exchange without a network: candles of many markets, answered from arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from scanner.core.candles import Candles
+from scanner.gateway.answers import CandleAnswer, CandleRequest, CandleSweep, ExchangeState
+from scanner.markets import Market
+from scanner.timeframes import length_ms
+
+EXCHANGE = "binance"
+
+
+def markets_of(count: int) -> tuple[Market, ...]:
+    return tuple(Market(EXCHANGE, f"C{number:04}/USDT") for number in range(count))
+
+
+class GeneratedGateway:
+    """Stands in for the gateway: answers every request at once, and counts what its own answering costs.
+
+    Parameters
+    ----------
+    start_ms, end_ms : int
+        Between these moments anything may be asked for; each timeframe is a random walk of its own.
+    """
+
+    HELD = 700  # candles before the start
+
+    def __init__(
+        self, markets: Sequence[Market], timeframes: Iterable[str], start_ms: int, end_ms: int, seed: int
+    ) -> None:
+        self.spent_s = 0.0
+        self.now_ms = start_ms
+        self._markets = tuple(markets)
+        self._row_of = {market: row for row, market in enumerate(self._markets)}
+        self._walks: dict[str, tuple[int, Candles]] = {}
+        for number, timeframe in enumerate(timeframes):
+            step = length_ms(timeframe)
+            first = (start_ms // step - self.HELD) * step
+            self._walks[timeframe] = first, walks(len(self._markets), (end_ms - first) // step + 1, seed + number)
+
+    def markets(self) -> dict[str, tuple[Market, ...]]:
+        return {EXCHANGE: self._markets}
+
+    def states(self) -> dict[str, ExchangeState]:
+        return {EXCHANGE: ExchangeState(EXCHANGE, "live", None, len(self._markets), self.now_ms)}
+
+    def wait_ready(self, deadline_s: float) -> bool:
+        return deadline_s >= 0
+
+    def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
+        began_s = time.process_time()
+        answers = [self._answer(request) for request in requests]
+        self.spent_s += time.process_time() - began_s
+        yield CandleSweep(EXCHANGE, answers, [], [])
+
+    def _answer(self, request: CandleRequest) -> CandleAnswer:
+        first, candles = self._walks[request.timeframe]
+        step, row = length_ms(request.timeframe), self._row_of[request.market]
+        start = max(-(-(request.since_ms - first) // step), 0)
+        stop = min(start + request.limit, (self.now_ms - first) // step + 1)
+        columns = (column[row, start:stop] for column in candles.columns())
+        return CandleAnswer(request, first + step * np.arange(start, max(start, stop)), *columns, began_ms=self.now_ms)
+
+
+def walks(markets: int, candles: int, seed: int) -> Candles:
+    """Random walks with fat tails, each market with its own volatility."""
+    draw = np.random.default_rng(seed)
+    volatility = draw.uniform(0.001, 0.03, (markets, 1))
+    close = 100 * np.exp(np.cumsum(volatility * draw.standard_t(4, (markets, candles)), axis=-1))
+    open_ = np.concatenate([np.full((markets, 1), 100.0), close[:, :-1]], axis=-1)
+    wick = 1 + volatility * draw.random((markets, candles))
+    volume = draw.lognormal(5, 1, (markets, candles))
+    return Candles(open_, np.maximum(open_, close) * wick, np.minimum(open_, close) / wick, close, volume)
