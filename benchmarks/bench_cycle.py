@@ -84,11 +84,12 @@ class Scan:
         self.state, self.store = State(config.max_signals_per_market), TrainingStore(folder)
         self.books = Books(config, START, {})
         self.store.open()
+        self.recorder = Recorder(self.store, config)
         self.cycle = SignalCycle(
             self.gateway,  # type: ignore[arg-type]
             self.books,
             self.state,
-            Recorder(self.store, config),
+            self.recorder,
             self.clock,
             20.0,
             evaluate=lambda: None,
@@ -99,11 +100,18 @@ class Scan:
     def at(self, now_ms: int) -> float:
         """One cycle at a moment; CPU seconds it took."""
         self.clock.advance(now_ms - self.clock.now_ms())
-        self.gateway.now_ms, self.gateway.spent_s = now_ms, 0.0
+        self.gateway.clock_ms, self.gateway.spent_s = now_ms, 0.0
         self._tick(now_ms)
         began_s = time.process_time()
         self.cycle()
         return time.process_time() - began_s - self.gateway.spent_s
+
+    def settle(self) -> None:
+        """Have all histories on the disk, as they are minutes after a start."""
+        for book in self.books.by_exchange.values():
+            while closed := book.newly_closed(self.recorder.room):
+                self.recorder.keep_candles(closed)
+                self.store.flush()
 
     def _tick(self, now_ms: int) -> None:
         book = self.books.by_exchange.get(EXCHANGE)
@@ -120,15 +128,14 @@ def main() -> None:
     logging.basicConfig(level="ERROR")
     with tempfile.TemporaryDirectory() as folder:
         scan, stages = Scan(options.markets, folder), Stages()
-        print(
-            f"{options.markets:,} markets, 4 timeframes; the first cycle, all histories: {scan.at(START):.1f} s of CPU\n"
-        )
+        print(f"{options.markets:,} markets, 4 timeframes; first cycle, all histories: {scan.at(START):.1f} s of CPU\n")
+        scan.settle()
         print(f"{'':<34}{'measured':>22}{'limit':>10}  dominated by")
         for kind, moments in MOMENTS.items():
             print(kind_line(kind, [cost(scan, stages, moment) for moment in moments]))
         print(line("analysis, each market-timeframe", f"{analysis_us(scan):.2f} us", f"{LIMIT_ANALYSIS_US:.0f} us"))
         print(line("memory at most", f"{peak_mb():,.0f} MB", f"{LIMIT_MB} MB"))
-        print(f"\n{scan.state.signal_count():,} signals in memory, store: {scan.store.health()}")
+        print(f"\n{scan.state.current().kept_signals:,} signals in memory, store: {scan.store.health()}")
         scan.store.close(within_s=0)
 
 

@@ -6,9 +6,13 @@ assembled from shorter ones. What is fetched, and when a candle is final, is dec
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scanner.core.candles import Bool, Candles, Float, Int
+
+EVERY = slice(None)
 
 
 class Panel:
@@ -95,29 +99,32 @@ class Panel:
             getattr(self, name)[cell] = values[keep]
         self.filled[cell] = False
 
-    def fill(self, through_ms: Int, width: int) -> None:
+    def fill(self, through_ms: Int, width: int, rows: Int | slice = EVERY) -> None:
         """Let the previous close stand, with zero volume, for candles nobody traded.
 
         Parameters
         ----------
-        through_ms : int64[M]
+        through_ms : int64[rows]
             Open time up to which each market's candles are known to be all there.
         width : int
             How many of the newest columns to look at.
+        rows : int64[n] or slice
+            The markets to look at, each once.
         """
-        start = max(self.length - width, 1)
-        columns = np.arange(start - 1, self.length)
-        close = self.close[:, columns]
-        missing = np.isnan(close) | self.filled[:, columns]
+        start = max(self.length - width, 1) - 1
+        close = self.close[rows, start:]
+        missing = np.isnan(close) | self.filled[rows, start:]
         missing[:, 0] = False
-        due = missing & (columns[None, :] <= self.column_of(through_ms)[:, None])
-        source = np.maximum.accumulate(np.where(missing, 0, np.arange(len(columns))[None, :]), axis=1)
+        columns = np.arange(close.shape[1])
+        due = missing & (columns + start <= self.column_of(through_ms)[:, None])
+        if not due.any():
+            return
+        source = np.maximum.accumulate(np.where(missing, 0, columns), axis=1)
         previous = np.take_along_axis(close, source, axis=1)
-        due &= ~np.isnan(previous)
-        row, offset = np.nonzero(due)
-        cell = (row, columns[offset])
+        which, offset = np.nonzero(due & ~np.isnan(previous))
+        cell = (np.arange(len(self.close))[rows][which], offset + start)
         for name in ("open", "high", "low", "close"):
-            getattr(self, name)[cell] = previous[row, offset]
+            getattr(self, name)[cell] = previous[which, offset]
         self.volume[cell] = 0.0
         self.filled[cell] = True
 
@@ -136,61 +143,77 @@ class Panel:
         return np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan) if short else np.ascontiguousarray(values)
 
 
-def assemble(base: Panel, target: Panel, complete_from_ms: Int, base_final_ms: Int, target_final_ms: Int) -> None:
+def assemble(
+    base: Panel,
+    target: Panel,
+    complete_from_ms: Int,
+    base_final_ms: Int,
+    target_final_ms: Int,
+    since_ms: int = 0,
+    rows: Int | slice = EVERY,
+) -> None:
     """Write the candles of `target`'s longer timeframe from `base`'s.
 
     A candle opens at its first traded part, so fillers count only where nobody traded at all, as on an exchange.
 
     Parameters
     ----------
-    complete_from_ms : int64[M]
+    complete_from_ms : int64[rows]
         From when on `base` holds everything the exchange has; longer candles that begin earlier are left alone.
-    base_final_ms, target_final_ms : int64[M]
+    base_final_ms, target_final_ms : int64[rows]
         Open time of each market's newest final candle in `base` and in `target`. A longer candle that is final already
         is written only from parts that are all final: it may have come whole from the exchange before they did.
+    since_ms : int
+        Nothing before has changed in `base`: longer candles that closed earlier are left alone.
+    rows : int64[n] or slice
+        The markets to look at, each once.
     """
-    parts = target.timeframe_ms // base.timeframe_ms
-    last = base.end_ms - base.end_ms % target.timeframe_ms
-    oldest = int(base.open_time[0])
-    first = oldest + (-oldest) % target.timeframe_ms
+    step = target.timeframe_ms
+    last = base.end_ms - base.end_ms % step
+    target.advance_to(last)
+    oldest = max(int(base.open_time[0]), int(target.open_time[0]))
+    first = max(oldest + (-oldest) % step, since_ms - since_ms % step)
     if first > last:
         return
-    target.advance_to(last)
-    first = max(first, int(target.open_time[0]))
-    opens = np.arange(first, last + 1, target.timeframe_ms, dtype=np.int64)
-    part_columns = base.column_of(opens)[:, None] + np.arange(parts)  # [N, parts]
-    merged, any_known, all_filled = _merge_parts(base, part_columns)
-    whole = opens[None, :] + target.timeframe_ms - base.timeframe_ms <= base_final_ms[:, None]
-    due = (
-        any_known
-        & (opens[None, :] >= complete_from_ms[:, None])
-        & (whole | (opens[None, :] > target_final_ms[:, None]))
-    )
-    row, which = np.nonzero(due)
-    target.put(row, opens[which], merged.rows((row, which)))
-    target.filled[row, target.column_of(opens[which])] = all_filled[row, which]
+    opens = np.arange(first, last + 1, step, dtype=np.int64)
+    merged, any_known, all_filled = _merge_parts(base, rows, int(base.column_of(first)), len(opens), step)
+    whole = opens + step - base.timeframe_ms <= base_final_ms[:, None]
+    due = any_known & (opens >= complete_from_ms[:, None]) & (whole | (opens > target_final_ms[:, None]))
+    which, candle = np.nonzero(due)
+    row = np.arange(len(base.close))[rows][which]
+    target.put(row, opens[candle], merged.rows((which, candle)))
+    target.filled[row, target.column_of(opens[candle])] = all_filled[which, candle]
 
 
-def _merge_parts(base: Panel, part_columns: Int) -> tuple[Candles, Bool, Bool]:
-    """Candles [M, N] out of N groups of base columns, whether any part is known, whether nobody traded in any."""
-    ahead = part_columns >= base.length  # the future: those columns do not exist yet
-    columns = np.minimum(part_columns, base.length - 1)
-    known = ~np.isnan(base.close[:, columns]) & ~ahead  # [M, N, parts]
-    traded = known & ~base.filled[:, columns] & (base.volume[:, columns] > 0)
+def _merge_parts(base: Panel, rows: Int | slice, start: int, count: int, step: int) -> tuple[Candles, Bool, Bool]:
+    """`count` candles of length `step` from a column of `base` on, whether any part is known, whether none was traded.
+
+    All of shape [rows, count]. Columns that do not exist yet are unknown parts.
+    """
+    parts = step // base.timeframe_ms
+
+    def split(column: Float | Bool, beyond: float) -> Any:  # [rows, count, parts]
+        held = column[rows, start:]
+        ahead = max(count * parts - held.shape[1], 0)
+        padded = np.pad(held, ((0, 0), (0, ahead)), constant_values=beyond) if ahead else held
+        return padded.reshape(len(held), count, parts)
+
+    close, volume = split(base.close, np.nan), split(base.volume, np.nan)
+    known = ~np.isnan(close)
+    own = known & ~split(base.filled, False)
+    traded = own & (volume > 0)
     use = np.where(traded.any(axis=-1, keepdims=True), traded, known)
     first = use.argmax(axis=-1)[..., None]
-    latest = use.shape[-1] - 1 - use[..., ::-1].argmax(axis=-1)[..., None]
-
-    def pick(name: str, at: Int) -> Float:
-        return np.take_along_axis(getattr(base, name)[:, columns], at, axis=-1)[..., 0]
-
-    high = np.where(use, base.high[:, columns], -np.inf).max(axis=-1)
-    low = np.where(use, base.low[:, columns], np.inf).min(axis=-1)
-    volume = np.where(known, base.volume[:, columns], 0.0).sum(axis=-1)
-    candles = Candles(pick("open", first), high, low, pick("close", latest), volume)
+    latest = parts - 1 - use[..., ::-1].argmax(axis=-1)[..., None]
+    candles = Candles(
+        np.take_along_axis(split(base.open, np.nan), first, axis=-1)[..., 0],
+        np.where(use, split(base.high, np.nan), -np.inf).max(axis=-1),
+        np.where(use, split(base.low, np.nan), np.inf).min(axis=-1),
+        np.take_along_axis(close, latest, axis=-1)[..., 0],
+        np.where(known, volume, 0.0).sum(axis=-1),
+    )
     any_known = known.any(axis=-1)
-    all_filled = any_known & ~(known & ~base.filled[:, columns]).any(axis=-1)
-    return candles, any_known, all_filled
+    return candles, any_known, any_known & ~own.any(axis=-1)
 
 
 def forming(closed: Candles, observed: Candles, price: Float, elapsed: Float) -> Candles:

@@ -11,13 +11,14 @@ from scanner.core.candles import Float
 from scanner.core.percentile import percentile_of
 
 HIGH, LOW = 75, 25  # of the percentile, both inclusive
+REGIMES = ("unknown", "low", "medium", "high")
 
 
 @dataclass(frozen=True)
 class Volatility:
     """Regime of all markets together."""
 
-    regime: str  # high, medium, low or unknown
+    regime: str  # one of REGIMES
     percentile: float  # 0 .. 100, median over the markets; NaN when unknown
 
 

@@ -1,26 +1,34 @@
-"""Signals as columns, and the one place where they become plain records.
+"""Signals as columns: one `SignalBatch` per cycle, exchange, timeframe and kind.
 
-A cycle makes one `SignalBatch` per exchange, timeframe and kind; nobody pays for a record until someone asks for it.
+Nobody pays for a record until someone asks for it; how it looks is decided in `columns`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from scanner.core.analysis import Analysis
 from scanner.core.candles import Float, Int
-from scanner.core.clustering import Clusters
-from scanner.core.momentum import Momentum
-from scanner.core.reversion import Reversion
+from scanner.core.volatility import REGIMES
 from scanner.markets import Market
-from scanner.records import SIGNAL_TYPES, STRENGTHS, CandleCluster, iso, utc
+from scanner.records import SIGNAL_TYPES, utc
+from scanner.runtime.columns import (
+    CLUSTERING,
+    MOMENTUM,
+    REVERSION,
+    ROW,
+    About,
+    Record,
+    Rows,
+    Values,
+    by_row,
+    clusters_records,
+    lay,
+    records,
+)
 from scanner.timeframes import length_ms
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -78,80 +86,44 @@ class SignalBatch:
     def signal_type(self, i: int) -> str:
         return SIGNAL_TYPES[int(self.analysis.signal_type[i])]
 
+    def columns(self) -> Rows:
+        """The signals as rows of one table."""
+        rows = np.zeros(len(self), dtype=ROW)
+        rows["at_ms"], rows["closed"] = self.at_ms, self.closed
+        rows["market_breadth"] = self.context.market_breadth
+        rows["volatility_regime"] = REGIMES.index(self.context.volatility_regime)
+        lay(rows, self, ("candle_time", "progress", "percentile", "data_age_s", "gaps"))
+        lay(rows, self.analysis, ("combined_score", "signal_type", "price", "enough"))
+        lay(rows, self.analysis.momentum, (*MOMENTUM, "strength"))
+        lay(rows, self.analysis.reversion, REVERSION)
+        lay(rows, self.analysis.clusters, CLUSTERING)
+        return rows
+
+    def about(self) -> list[About]:
+        """What each market's signals on this timeframe share."""
+        shared = (self.style, self.timeframe, self.params_id, self.scoring, self.simulated)
+        return [About(market.symbol, market.exchange, *shared) for market in self.markets]
+
+    def records(self) -> list[Record]:
+        """The signals as plain Python values; NaN becomes None."""
+        return records(self.columns(), self.about())
+
     def record(self, i: int) -> Record:
-        """The signal of market `i` as plain Python values; NaN becomes None."""
-        market, enough = self.markets[i], bool(self.analysis.enough[i])
-        record: Record = {
-            "symbol": market.symbol,
-            "exchange": market.exchange,
-            "style": self.style,
-            "timeframe": self.timeframe,
-            "timestamp": iso(self.at_ms),
-            "price": _number(self.analysis.price[i]),
-            "momentum": momentum_record(self.analysis.momentum, i),
-            "reversion": reversion_record(self.analysis.reversion, i),
-            "clustering": clusters_record(self.analysis.clusters, i),
-            "combined_score": _number(self.analysis.combined_score[i]),
-            "signal_type": self.signal_type(i),
-            "percentile": _number(self.percentile[i]),
-            "candle_time": iso(int(self.candle_time[i])),
-            "candle_closed": self.closed,
-            "candle_progress": _number(self.progress[i]),
-            "data_age_s": _number(self.data_age_s[i], 3),
-            "gaps": int(self.gaps[i]),
-            "params_id": self.params_id,
-            "scoring": self.scoring,
-            "simulated": self.simulated,
-            "market_breadth": self.context.market_breadth,
-            "volatility_regime": self.context.volatility_regime,
-        }
-        if not enough:
-            record["error"] = "insufficient_data"
-        return record
+        """The signal of market `i`."""
+        return self.take(np.array([i])).records()[0]
 
-    def cluster(self, i: int) -> CandleCluster:
-        """What clustering found in market `i`: as of its candle's close when that is final, as of now otherwise."""
-        as_of_ms = int(self.candle_time[i]) + length_ms(self.timeframe) if self.closed else self.at_ms
-        found = clusters_record(self.analysis.clusters, i)
-        return CandleCluster(str(self.markets[i]), self.timeframe, utc(as_of_ms), **found)
+    def clusters(self) -> list[Record]:
+        """CandleClusters as dicts: as of the candle's close when that is final, as of now otherwise."""
+        as_of: Values = [utc(closed_ms if self.closed else self.at_ms) for closed_ms in self._closes_ms()]
+        symbols: Values = list(map(str, self.markets))
+        heads = {"symbol": symbols, "timeframe": [self.timeframe] * len(self), "timestamp": as_of}
+        found = clusters_records(self.analysis.clusters)
+        return [head | each for head, each in zip(by_row(heads), found, strict=True)]
 
-
-def momentum_record(momentum: Momentum, i: int) -> Record:
-    return {
-        "momentum_score": _number(momentum.momentum_score[i]),
-        "price_change_pct": _number(momentum.price_change_pct[i]),
-        "volume_ratio": _number(momentum.volume_ratio[i]),
-        "cluster_validated": bool(momentum.cluster_validated[i]),
-        "strength_classification": STRENGTHS[int(momentum.strength[i])],
-    }
-
-
-def reversion_record(reversion: Reversion, i: int) -> Record:
-    return {
-        "reversion_score": _number(reversion.reversion_score[i]),
-        "reversion_candidate": bool(reversion.reversion_candidate[i]),
-        "reversion_direction": "bullish" if reversion.reversion_direction[i] > 0 else "bearish",
-        "momentum_exhaustion": bool(reversion.momentum_exhaustion[i]),
-        "volume_exhaustion": bool(reversion.volume_exhaustion[i]),
-        "excessive_gain": bool(reversion.excessive_gain[i]),
-        "consecutive_moves": int(reversion.consecutive_moves[i]),
-        "recent_gain_pct": _number(reversion.recent_gain_pct[i]),
-        "rsi": _number(reversion.rsi[i]),
-        "is_overbought": bool(reversion.is_overbought[i]),
-        "is_oversold": bool(reversion.is_oversold[i]),
-    }
-
-
-def clusters_record(clusters: Clusters, i: int) -> Record:
-    return {
-        "trend_formation_signal": bool(clusters.trend_formation_signal[i]),
-        "cluster_strength": _number(clusters.cluster_strength[i]),
-        "total_clusters": int(clusters.total_clusters[i]),
-        "bullish_clusters": int(clusters.bullish_clusters[i]),
-        "bearish_clusters": int(clusters.bearish_clusters[i]),
-        "directional_ratio": _number(clusters.directional_ratio[i]),
-        "follow_through": _number(clusters.follow_through[i]),
-    }
+    def _closes_ms(self) -> list[int]:
+        """When each candle closes."""
+        closes: list[int] = (self.candle_time + length_ms(self.timeframe)).tolist()
+        return closes
 
 
 def cluster_signature(batch: SignalBatch) -> Int:
@@ -161,10 +133,3 @@ def cluster_signature(batch: SignalBatch) -> Int:
     return np.stack(
         [clusters.total_clusters, clusters.bullish_clusters, thirds, clusters.trend_formation_signal], axis=-1
     ).astype(np.int64)
-
-
-def _number(value: Any, digits: int | None = None) -> float | None:
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return number if digits is None else round(number, digits)

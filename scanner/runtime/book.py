@@ -8,7 +8,7 @@ the network. Time is an argument.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
 from scanner.timeframes import length_ms, open_time_of
 
+UNBOUNDED = 2**62
+NEWS = 3  # candles of one market that count as news; more are a history
 HISTORY = 500  # closed candles a percentile ranks among
 NEVER_MS = np.iinfo(np.int64).max
 
@@ -31,7 +33,7 @@ class ClosedCandles:
     market: Market
     timeframe: str
     open_time: Int
-    candles: Candles
+    values: Float  # [n, 5] open, high, low, close, volume
 
 
 class Book:
@@ -109,6 +111,15 @@ class Book:
     @property
     def timeframes(self) -> tuple[str, ...]:
         return tuple(self.style_of)
+
+    def holds(self, market: Market) -> bool:
+        return market in self._row_of
+
+    def rows_of(self, markets: Sequence[Market]) -> Int:
+        """int64[n]: the row of each market, -1 for one the book does not hold."""
+        if markets is self.markets:
+            return np.arange(len(markets))
+        return np.array([self._row_of.get(market, -1) for market in markets], dtype=np.int64)
 
     # --- what came in ----------------------------------------------------------------------------------------------
 
@@ -266,19 +277,36 @@ class Book:
 
     # --- for the store and for readers -----------------------------------------------------------------------------
 
-    def newly_closed(self) -> list[ClosedCandles]:
-        """Final candles not handed out before, without those nobody traded."""
-        found = []
-        for timeframe, panel in self.panels.items():
-            through, stored = self.final_through_ms[timeframe], self.stored_through_ms[timeframe]
-            fresh = (panel.open_time[None, :] > stored[:, None]) & (panel.open_time[None, :] <= through[:, None])
-            fresh &= ~np.isnan(panel.close) & ~panel.filled
-            for row in np.flatnonzero(fresh.any(axis=1)):
-                columns = np.flatnonzero(fresh[row])
-                candles = Candles(*(getattr(panel, name)[row, columns] for name in Panel.COLUMNS[:5]))
-                found.append(ClosedCandles(self.markets[row], timeframe, panel.open_time[columns], candles))
-            self.stored_through_ms[timeframe] = np.maximum(stored, through)
-        return found
+    def newly_closed(self, room: int = UNBOUNDED) -> list[ClosedCandles]:
+        """Final candles not handed out before, without those nobody traded.
+
+        News always come; histories, of more than `NEWS` candles, only until `room` candles are reached. The others
+        follow when asked again: the panel holds them.
+        """
+        return [part for timeframe in self.timeframes for part in self._newly_closed(timeframe, room)]
+
+    def _newly_closed(self, timeframe: str, room: int) -> Iterator[ClosedCandles]:
+        panel, stored = self.panels[timeframe], self.stored_through_ms[timeframe]
+        through = self.final_through_ms[timeframe]
+        behind = (through - np.maximum(stored, panel.open_time[0] - panel.timeframe_ms)) // panel.timeframe_ms
+        waits = behind > NEWS
+        waits &= np.cumsum(np.where(waits, behind, 0)) > room
+        rows = np.flatnonzero((behind > 0) & ~waits)
+        if not len(rows):
+            return
+        columns = slice(max(int(panel.column_of(stored[rows].min() + panel.timeframe_ms)), 0), None)
+        times = panel.open_time[columns]
+        fresh = (times > stored[rows, None]) & (times <= through[rows, None])
+        fresh &= ~np.isnan(panel.close[rows, columns]) & ~panel.filled[rows, columns]
+        which, offset = np.nonzero(fresh)
+        values = np.stack([getattr(panel, name)[rows, columns][which, offset] for name in Panel.COLUMNS[:5]], axis=-1)
+        ends = np.cumsum(fresh.sum(axis=1)).tolist()
+        moments, start = times[offset], 0
+        for row, end in zip(rows.tolist(), ends, strict=True):
+            if end > start:
+                yield ClosedCandles(self.markets[row], timeframe, moments[start:end], values[start:end])
+            start = end
+        stored[rows] = through[rows]
 
     def newest_mark(self) -> tuple[int, float, float]:
         """What the newest candles amount to: their open time, sum of volumes and of closes; -1 before any."""

@@ -56,7 +56,7 @@ class Books:
         """Open a book for every exchange that has come up, or lists a market it did not before."""
         for exchange, markets in gateway.markets().items():
             book = self.by_exchange.get(exchange)
-            listed = [market for market in markets if book is None or market not in book.markets]
+            listed = [market for market in markets if book is None or not book.holds(market)]
             if listed:
                 simulated = self._simulated.get(exchange, False)
                 fresh = (
@@ -202,9 +202,9 @@ class SignalCycle:
         lives = signals.live(book, now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
         kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
         self._watch.advanced(book)
-        self._recorder.keep_candles(book.newly_closed())
+        self._recorder.keep_candles(book.newly_closed(self._recorder.room))
         buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())
-        self._state.publish_signals(newest_of(self._state.current(), finals, lives), kept, buffers)
+        self._state.publish_signals(newest_of(self._state.current(), book, finals, lives), kept, buffers)
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
         self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), buffers)
         self._holdings.publish(book, now_ms)
@@ -223,33 +223,29 @@ def _just_final(finals: list[SignalBatch], markets: int) -> dict[str, Bool]:
 
 
 def newest_of(
-    snapshot: Snapshot, finals: list[SignalBatch], lives: list[SignalBatch]
+    snapshot: Snapshot, book: Book, finals: list[SignalBatch], lives: list[SignalBatch]
 ) -> dict[Key, tuple[SignalBatch, ...]]:
-    """The newest signal of every market; one that got none in this cycle keeps what it had."""
-    newest: dict[Key, dict[Any, tuple[SignalBatch, int]]] = {}
-    for batch in [*lives, *finals]:
-        key = (batch.exchange, batch.timeframe)
-        if key not in newest:
-            newest[key] = {}
-            _lay(newest[key], snapshot.newest.get(key, ()))
-        _lay(newest[key], (batch,))
-    return {key: _regrouped(places) for key, places in newest.items()}
+    """The newest signal of every market of a book; one that got none in this cycle keeps what it had."""
+    newest: dict[Key, tuple[SignalBatch, ...]] = {}
+    for timeframe in book.timeframes:
+        key = (book.exchange, timeframe)
+        made = [batch for batch in (*lives, *finals) if batch.timeframe == timeframe]
+        if made:
+            newest[key] = _topmost([*snapshot.newest.get(key, ()), *made], book)
+    return newest
 
 
-def _lay(places: dict[Any, tuple[SignalBatch, int]], batches: tuple[SignalBatch, ...]) -> None:
-    for batch in batches:
-        places.update({market: (batch, i) for i, market in enumerate(batch.markets)})
-
-
-def _regrouped(places: Mapping[Any, tuple[SignalBatch, int]]) -> tuple[SignalBatch, ...]:
-    chosen: dict[int, list[int]] = {}
-    batches: dict[int, SignalBatch] = {}
-    for batch, i in places.values():
-        chosen.setdefault(id(batch), []).append(i)
-        batches[id(batch)] = batch
-    return tuple(
-        batch if len(chosen[key]) == len(batch) else batch.take(np.array(chosen[key])) for key, batch in batches.items()
-    )
+def _topmost(batches: list[SignalBatch], book: Book) -> tuple[SignalBatch, ...]:
+    """Of each batch the markets that none after it holds, and that the book still has."""
+    covered = np.zeros(len(book.markets), dtype=bool)
+    chosen = []
+    for batch in reversed(batches):
+        rows = book.rows_of(batch.markets)
+        shown = (rows >= 0) & ~covered[rows]
+        covered[rows[shown]] = True
+        if shown.any():
+            chosen.append(batch if shown.all() else batch.take(np.flatnonzero(shown)))
+    return tuple(reversed(chosen))
 
 
 def active_signals(snapshot: Snapshot) -> int:

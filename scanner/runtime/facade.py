@@ -18,7 +18,7 @@ from scanner.core.breadth import market_breadth
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.records import MarketTick
 from scanner.runtime import frames
-from scanner.runtime.batches import Record
+from scanner.runtime.columns import Record
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings

@@ -23,7 +23,8 @@ from scanner.core.scoring import classify_signals
 from scanner.errors import InvalidInput
 from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES
-from scanner.runtime.batches import Context, Record, SignalBatch, clusters_record, momentum_record, reversion_record
+from scanner.runtime.batches import Context, SignalBatch
+from scanner.runtime.columns import Record, clusters_records, momentum_records, reversion_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +51,11 @@ def candles_of(df: pd.DataFrame) -> Candles:
 
 
 def clustering(df: pd.DataFrame, config: StreamConfig) -> Record:
-    return clusters_record(analyse(candles_of(df), config).clusters, 0)
+    return clusters_records(analyse(candles_of(df), config).clusters)[0]
 
 
 def reversion(df: pd.DataFrame, config: StreamConfig) -> Record:
-    return reversion_record(analyse(candles_of(df), config).reversion, 0)
+    return reversion_records(analyse(candles_of(df), config).reversion)[0]
 
 
 def momentum(df: pd.DataFrame, cluster_signals: Mapping[str, Any], config: StreamConfig) -> Record:
@@ -70,7 +71,7 @@ def momentum(df: pd.DataFrame, cluster_signals: Mapping[str, Any], config: Strea
         directional_ratio=np.zeros(1),
         follow_through=np.zeros(1),
     )
-    return momentum_record(detect_momentum(candles_of(df), clusters, config), 0)
+    return momentum_records(detect_momentum(candles_of(df), clusters, config))[0]
 
 
 def signal_type(momentum: Mapping[str, Any], reversion: Mapping[str, Any], combined_score: float) -> str:

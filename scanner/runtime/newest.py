@@ -14,7 +14,8 @@ import numpy as np
 
 from scanner.core.candles import Bool, Float, Int
 from scanner.markets import Wanted
-from scanner.runtime.batches import Record, SignalBatch
+from scanner.runtime.batches import SignalBatch
+from scanner.runtime.columns import Record
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,14 @@ class NewestSignals:
 
     def records(self, places: Iterable[int] | Int) -> list[Record]:
         """The signals at these places as plain records."""
-        return [self._batch(place).record(int(self.row[place])) for place in places]
+        chosen = np.array(list(places), dtype=np.int64)
+        found: list[Record] = [{}] * len(chosen)
+        for number in np.unique(self.batch[chosen]).tolist():
+            mine = np.flatnonzero(self.batch[chosen] == number)
+            rendered = self.batches[number].take(self.row[chosen[mine]]).records()
+            for i, record in zip(mine.tolist(), rendered, strict=True):
+                found[i] = record
+        return found
 
     def _on(self, timeframe: str) -> Bool:
         on: Bool = np.array([batch.timeframe == timeframe for batch in self.batches], dtype=bool)[self.batch]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
-from scanner.runtime.batches import Record
+from scanner.runtime.columns import Record
 from scanner.runtime.newest import NewestSignals
 from scanner.timeframes import LENGTH_MS
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,10 +20,13 @@ from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES
 from scanner.runtime.batches import SignalBatch, cluster_signature
 from scanner.runtime.book import ClosedCandles
+from scanner.runtime.columns import Record
+from scanner.store.ohlcv import Rows
 from scanner.store.store import TrainingStore
 from scanner.timeframes import length_ms
 
 REMEMBERED_DELAYS = 10_000
+MOST_WAITING = 300_000  # candles of histories in memory on their way to the disk: 15 MB
 MOVED = 5.0  # points of score that make a live signal worth keeping
 
 
@@ -87,21 +88,22 @@ class Recorder:
     def keep(self, batches: Sequence[SignalBatch], markets: tuple[Market, ...], at_ms: int) -> list[SignalBatch]:
         """Store what is worth keeping of one cycle of the exchange of these `markets`; returns those signals."""
         kept: list[SignalBatch] = []
-        signals: dict[Market, list[dict[str, Any]]] = {}
-        clusters: dict[Market, list[dict[str, Any]]] = {}
+        signals: dict[Market, list[Record]] = {}
+        clusters: dict[Market, list[Record]] = {}
         for batch in batches:
             memory = self._memory(batch, markets)
             chosen = np.flatnonzero(self._worth_keeping(batch, memory))
             if len(chosen):
-                part = batch.take(chosen)
+                part = batch if len(chosen) == len(batch) else batch.take(chosen)
                 memory.remember(part)
                 self.tally.count(part)
                 kept.append(part)
-                for i, market in enumerate(part.markets):
-                    signals.setdefault(market, []).append(part.record(i))
-            for i in np.flatnonzero(memory.new_clusters(batch)).tolist():
-                self.tally.clusters[batch.timeframe] += 1
-                clusters.setdefault(batch.markets[i], []).append(asdict(batch.cluster(i)))
+                _sort(signals, part.markets, part.records())
+            found = np.flatnonzero(memory.new_clusters(batch))
+            if len(found):
+                self.tally.clusters[batch.timeframe] += len(found)
+                new = batch.take(found)
+                _sort(clusters, new.markets, new.clusters())
         if signals:
             _kept_or_shown(lambda: self._store.append_signals(signals, at_ms))
         if clusters:
@@ -118,11 +120,16 @@ class Recorder:
                 found.append(batch.take(np.array(rows)))
         return found
 
-    def keep_candles(self, closed: Iterable[ClosedCandles]) -> None:
+    @property
+    def room(self) -> int:
+        """How many more candles may wait in memory for their files."""
+        return max(0, MOST_WAITING - self._store.waiting)
+
+    def keep_candles(self, closed: Sequence[ClosedCandles]) -> None:
         """Store candles that have become final."""
-        for part in closed:
-            columns = part.candles.columns()
-            _kept_or_shown(partial(self._store.append_candles, part.market, part.timeframe, part.open_time, *columns))
+        if closed:
+            rows = [(part.market, part.timeframe, Rows(part.open_time, part.values)) for part in closed]
+            _kept_or_shown(lambda: self._store.append_closed(rows))
 
     def _memory(self, batch: SignalBatch, markets: tuple[Market, ...]) -> Kept:
         key = (batch.exchange, batch.timeframe)
@@ -136,6 +143,11 @@ class Recorder:
         if self._config.live_record == "none":
             return np.zeros(len(batch), dtype=bool)
         return memory.changed(batch)
+
+
+def _sort(by_market: dict[Market, list[Record]], markets: Sequence[Market], records: Sequence[Record]) -> None:
+    for market, record in zip(markets, records, strict=True):
+        by_market.setdefault(market, []).append(record)
 
 
 def _kept_or_shown(write: Callable[[], None]) -> None:

@@ -27,7 +27,7 @@ from scanner.records import MarketTick, utc
 from scanner.runtime.base.connecting import try_exchange
 from scanner.runtime.base.orders import Orders
 from scanner.runtime.base.scans import BaseScans, Scan
-from scanner.runtime.batches import Record
+from scanner.runtime.columns import Record
 from scanner.runtime.cycles import FullScan
 from scanner.runtime.freshness_report import FreshnessQuery, rows, summary, unready
 from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals

@@ -152,7 +152,7 @@ def _batch(
         timeframe=timeframe,
         at_ms=now_ms,
         closed=closed,
-        markets=tuple(book.markets[row] for row in rows),
+        markets=book.markets if len(rows) == len(book.markets) else tuple(book.markets[row] for row in rows),
         rows=rows,
         candle_time=np.full(len(rows), open_ms, dtype=np.int64),
         progress=progress,

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from scanner.markets import Market
-from scanner.runtime.batches import Context, Record, SignalBatch
+from scanner.runtime.batches import Context, SignalBatch
+from scanner.runtime.columns import Record
 from scanner.runtime.freshness import Held
+from scanner.runtime.history import SignalHistory
 from scanner.runtime.newest import NewestSignals
 from scanner.runtime.ticks import TickTable
 
 Key = tuple[str, str]  # exchange, timeframe
-Place = tuple[SignalBatch, int]  # a signal that nobody has asked for yet: its batch and its row
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ class State:
     def __init__(self, signals_per_market: int) -> None:
         self._lock = threading.Lock()
         self._snapshot = Snapshot()
-        self._history: dict[tuple[Market, str], deque[Place]] = {}
-        self._keep = signals_per_market
+        self._history = SignalHistory(signals_per_market)
 
     def current(self) -> Snapshot:
         return self._snapshot
@@ -64,26 +63,24 @@ class State:
     ) -> None:
         """Swap in the newest signals of some exchanges and add what is to be remembered; one thread does this."""
         merged = MappingProxyType({**self._snapshot.newest, **newest})
-        signals = NewestSignals.of(batch for batches in merged.values() for batch in batches)
+        signals = (
+            NewestSignals.of(batch for batches in merged.values() for batch in batches)
+            if newest
+            else self._snapshot.signals
+        )
         with self._lock:
             for batch in kept:
-                for i, market in enumerate(batch.markets):
-                    places = self._history.setdefault((market, batch.timeframe), deque(maxlen=self._keep))
-                    places.append((batch, i))
-            kept_signals = sum(len(places) for places in self._history.values())
+                self._history.add(batch)
             self._snapshot = replace(
                 self._snapshot,
                 newest=merged,
                 signals=signals,
                 candle_buffers=candle_buffers,
-                kept_signals=kept_signals,
+                kept_signals=self._history.count(),
             )
 
     def history(self) -> dict[str, deque[Record]]:
         """Every remembered signal as records, keyed ``binance:BTC/USDT:5m``."""
         with self._lock:
-            copies = {key: list(places) for key, places in self._history.items()}
-        return {
-            f"{market}:{timeframe}": deque((batch.record(i) for batch, i in places), maxlen=self._keep)
-            for (market, timeframe), places in copies.items()
-        }
+            history = self._history.copy()
+        return history.by_market()

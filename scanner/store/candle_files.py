@@ -1,10 +1,10 @@
 """OHLCV files: new candles wait in memory and are merged into their Parquet file when that is worth a rewrite.
 
 A Parquet file cannot grow; a new candle means writing the whole file again. So a file is rewritten once in a while, the
-longer its history the rarer, which keeps the cost of a candle independent of the years kept; the moments are spread
-by name so that not all files fall due together, and writing takes a bounded share of the time. The first candles of a
-market are written at once. Who reads through the store sees waiting candles too; what waits when the process is killed
-is fetched from the exchange again.
+longer its history and the more files the rarer, which keeps the cost independent of years and markets; the moments are
+spread by name so that not all files fall due together, and writing takes a bounded share of the time. The first
+candles of a market are written at once. Who reads through the store sees waiting candles too; what waits when the
+process is killed is fetched from the exchange again.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ logger = logging.getLogger(__name__)
 
 REWRITE_S = 300.0  # between two rewrites of one file, up to ROWS_AT_THAT_PACE candles
 ROWS_AT_THAT_PACE = 10_000
+FILES_AT_THAT_PACE = 1_000  # a rewrite costs 1 ms of processor: with 8,000 files still no more than 4 a second
 RETRY_S = 30.0  # after a write that failed
 WRITING_SHARE = 0.1  # of the time, on average
-BURST_S = 5.0  # of writing at once, when nothing was written for long
+BURST_S = 0.5  # of writing at once: signals wait meanwhile
 MOST_WAITING = 100_000  # candles per file that cannot be written; then the oldest go
 
 
@@ -66,19 +67,33 @@ class CandleFile:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._waiting = NONE
+        self._added: list[Rows] = []
 
     def add(self, candles: Rows) -> None:
         with self._lock:
-            waiting = ohlcv.merge(self._waiting, candles)
-            surplus = max(0, len(waiting) - MOST_WAITING)
-            self._wait_for(Rows(waiting.open_time[surplus:], waiting.values[surplus:]))
+            self._added.append(candles)
+            self._totals.add(waiting=len(candles))
+            surplus = max(0, self._count() - MOST_WAITING) and max(0, len(self._merged()) - MOST_WAITING)
+            if surplus:
+                self._wait_for(Rows(self._waiting.open_time[surplus:], self._waiting.values[surplus:]))
         if surplus:
             self._totals.add(not_kept=surplus)
 
     @property
     def waiting(self) -> Rows:
         with self._lock:
-            return self._waiting
+            return self._merged()
+
+    def _count(self) -> int:
+        return len(self._waiting) + sum(map(len, self._added))
+
+    def _merged(self) -> Rows:
+        """What waits, put in order: not before somebody looks, for most candles come one by one."""
+        while self._added:
+            candles = self._added.pop(0)
+            self._totals.add(waiting=-len(candles))
+            self._wait_for(ohlcv.merge(self._waiting, candles))
+        return self._waiting
 
     def candles(self) -> Rows:
         """What is stored and what waits; a damaged file counts as empty."""
@@ -107,7 +122,7 @@ class CandleFile:
                 self._totals.add(set_aside=int(damaged))
             self.stored = len(merged)
             with self._lock:
-                self._wait_for(_without(self._waiting, waiting))
+                self._wait_for(_without(self._merged(), waiting))
 
     def _wait_for(self, candles: Rows) -> None:
         self._totals.add(waiting=len(candles) - len(self._waiting))
@@ -177,7 +192,7 @@ class CandleFiles:
         with self._lock:
             file = self._files.get(name) or self._new(name)
             file.add(candles)
-            self._schedule(name, 0.0 if not file.stored else _pace(name, file.stored))
+            self._schedule(name, 0.0 if not file.stored else _pace(name, file.stored, len(self._files)))
 
     def candles(self, name: str) -> Rows:
         """All candles of a file, the waiting ones too; raises OSError."""
@@ -251,7 +266,7 @@ class CandleFiles:
             self._on_result(name, None)
 
 
-def _pace(name: str, stored: int) -> float:
-    """Seconds until a file of `stored` candles is worth a rewrite; half of it differs from file to file."""
+def _pace(name: str, stored: int, files: int) -> float:
+    """Seconds until a file of `stored` candles, one of `files`, is worth a rewrite; half of it differs by name."""
     spread = 0.5 + zlib.crc32(name.encode()) / 2**33
-    return REWRITE_S * max(1.0, stored / ROWS_AT_THAT_PACE) * spread
+    return REWRITE_S * max(1.0, stored / ROWS_AT_THAT_PACE) * max(1.0, files / FILES_AT_THAT_PACE) * spread

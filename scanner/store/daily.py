@@ -68,6 +68,7 @@ class DayFile:
 
     def __init__(self, path: Path, key_of: KeyOf) -> None:
         self.path = path
+        self._twin, self._spare = files.hidden(path, "twin"), files.hidden(path, "spare")
         self._twin_stamp: files.Stamp | None = None  # of the twin as we left it; None: there is none
         self._twin_end = 0
         self._discard_twin()
@@ -77,7 +78,7 @@ class DayFile:
             content = self._restored(content)
         self.seen = Seen(key for record in content.records if (key := key_of(record)) is not None)
         self._empty, self._end = not content.records, content.end
-        self._stamp = files.stamp_of(path)
+        self._stamp = files.stamp_of(self.path)
 
     def is_unchanged(self) -> bool:
         """Whether the file is as we left it."""
@@ -146,34 +147,29 @@ class DayFile:
 
     def _content(self, start: int) -> bytes:
         """The file's bytes from `start` to the end of its last record."""
-        with self.path.open("rb") as current:
+        with self.path.open("rb", buffering=0) as current:
             current.seek(start)
             data = current.read(self._end - start)
         return data or arrays.OPENING[start:]  # an empty file has not even its opening bracket
 
     def _swap(self) -> bool:
         """Give the public name to the twin; whether the old file could be kept as the next twin."""
-        spare = files.hidden(self.path, "spare")
         try:
-            os.link(self.path, spare)
+            os.link(self.path, self._spare)
         except OSError:  # no old file yet, or a file system without hard links: the next append copies
             self._twin.replace(self.path)
             return False
         self._twin.replace(self.path)
         with suppress(OSError):
-            spare.replace(self._twin)
+            self._spare.replace(self._twin)
             return True
         return False
 
-    @property
-    def _twin(self) -> Path:
-        return files.hidden(self.path, "twin")
-
     def _discard_twin(self) -> None:
         self._twin_stamp, self._twin_end = None, 0
-        for ending in ("twin", "spare"):
+        for name in (self._twin, self._spare):
             with suppress(FileNotFoundError):
-                files.hidden(self.path, ending).unlink()
+                name.unlink()
 
 
 class DayFiles:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from scanner.errors import InvalidInput
@@ -17,6 +18,7 @@ from scanner.markets import EXCHANGE, LONGEST, SYMBOL, Market, parse_symbol
 from scanner.records import utc
 from scanner.timeframes import length_ms
 
+KNOWN_STEMS = 10_000  # markets whose name is remembered: each cycle asks for it several times
 _DAY_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
 _CANDLE_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<timeframe>\d{1,2}[mhd])\.parquet", re.ASCII)
 
@@ -76,6 +78,7 @@ def try_candle_file(name: str) -> CandleName | None:
     return CandleName(market, found["timeframe"])
 
 
+@lru_cache(maxsize=KNOWN_STEMS)
 def stem(market: Market) -> str:
     """``binance_BTCUSDT``: the part of a name that stands for the market.
 

@@ -201,6 +201,21 @@ class TrainingStore:
         self._candles.write_due()
         self._health.raise_failures((f"ohlcv/{name}",))
 
+    def append_closed(self, candles: Iterable[tuple[Market, str, ohlcv.Rows]]) -> None:
+        """Keep closed candles of many markets and timeframes, in order of time each; as `append_candles` otherwise."""
+        added = []
+        for market, timeframe, rows in candles:
+            added.append(names.candle_file(market, timeframe))
+            self._candles.add(added[-1], rows)
+        self._own()
+        self._candles.write_due()
+        self._health.raise_failures([f"ohlcv/{name}" for name in added])
+
+    @property
+    def waiting(self) -> int:
+        """How many candles are not in their files yet."""
+        return self._candles.count()["waiting"]
+
     def write_candles(self, market: Market, timeframe: str) -> None:
         """Write the candles of one market and timeframe that wait, now; raises StoreFailure."""
         name = names.candle_file(market, timeframe)

@@ -18,7 +18,7 @@ from scanner.commandline import refused
 from scanner.errors import ScannerError
 from scanner.logs import set_up_logging, stop_on_signals
 from scanner.records import iso
-from scanner.runtime.batches import Record
+from scanner.runtime.columns import Record
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.run import Run
 from scanner.runtime.service import ScannerService

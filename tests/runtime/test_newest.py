@@ -93,12 +93,12 @@ def test_a_symbol_finds_its_markets_in_order(found: list[SignalBatch], written: 
 
 
 def test_only_what_is_answered_becomes_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered: list[int] = []
-    render = SignalBatch.record
-    monkeypatch.setattr(SignalBatch, "record", lambda self, i: rendered.append(i) or render(self, i))
+    rendered: list[Market] = []
+    render = SignalBatch.records
+    monkeypatch.setattr(SignalBatch, "records", lambda self: rendered.extend(self.markets) or render(self))
     table = NewestSignals.of([batch(MARKETS[:8], "scalp", NOW, [10.0 * i for i in range(8)])])
     assert [r["combined_score"] for r in select_signals(table, SignalQuery(limit=2), STYLES)] == [70.0, 60.0]
-    assert rendered == [7, 6]
+    assert rendered == [MARKETS[7], MARKETS[6]]
 
 
 def test_wrong_filters_are_refused_when_there_is_nothing_to_filter() -> None:
