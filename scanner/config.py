@@ -75,7 +75,9 @@ class StreamConfig:
         "changes", ("changes", "all", "none"), "which signals on forming candles are kept in history and on disk"
     )
     finality_grace_s: float = _number(15.0, 0, 300, "seconds after its close until a candle counts as final")
-    weight_share: float = _number(0.7, 0.05, 1, "share of an exchange's request weight this process may use")
+    weight_share: float = _number(
+        0.7, 0.05, 1, "share of an exchange's request weight that all processes of the host may use together"
+    )
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

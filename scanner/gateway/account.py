@@ -96,7 +96,7 @@ class Account:
     def leave(self, said: Said) -> None:
         """The last words: nothing stays reserved, and an embedded exchange's account ends with its last user."""
         heard = self.exchange(said)
-        if self.path.name.startswith(LOOPBACK) and heard.processes == 1:
+        if self.path.name.startswith(LOOPBACK) and heard.processes == 1 and heard.closed is None:
             with contextlib.suppress(OSError), self._lock:
                 self.path.unlink()
             _sweep(self.path.parent, self.wall())

@@ -42,6 +42,8 @@ class Purse:
         self._news: Closed | None = None  # what the account does not know yet
         self._again_at = float("-inf")
         self._slice = max(1, int(budget.limit / budget.window_s * SLICE_S))
+        if account is not None:
+            budget.grant(0)
         self._turn, self._at_file = asyncio.Lock(), asyncio.Lock()
         self._writing: asyncio.Future[Heard | str | None] | None = None
 
@@ -107,11 +109,16 @@ class Purse:
             await self._off_the_loop(lambda: account.leave(said))
 
     async def _paid(self, weight: int, want: int, *, all_of_it: bool, kept: bool = False) -> bool:
-        if self.budget.granted(self.steady()) < weight:
+        if self._must_talk(weight):
             async with self._at_file:
-                if self.budget.granted(self.steady()) < weight:
+                if self._must_talk(weight):
                     await self._talk(min(want, self.budget.allowance), weight, all_of_it=all_of_it)
         return self.budget.try_spend(weight, self.steady(), all_of_it=all_of_it, kept=kept)
+
+    def _must_talk(self, weight: int) -> bool:
+        """Whether too little is reserved, or it is time to try again what failed."""
+        is_back = self._account is not None and self._cause is not None and self._is_usable()
+        return is_back or self.budget.granted(self.steady()) < weight
 
     async def _talk(self, want: int, least: int, *, all_of_it: bool) -> None:
         if self._account is None or not self._is_usable():

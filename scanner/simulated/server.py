@@ -57,6 +57,8 @@ class SimulatedExchange:
         self.source, self.clock = source, clock
         self.faults = Faults()
         self.requests: Counter[str] = Counter()  # by path; refused ones too
+        self.weights: Counter[int] = Counter()  # Binance's, by minute since 1970
+        self.refused: Counter[int] = Counter()  # by status, of those that asked for too much weight
         self._limits = limits or weights.Limits()
         self._real_time = real_time or WallClock()
         self._binance, self._kucoin = binance.desk(source), kucoin.desk(source)
@@ -153,7 +155,9 @@ class SimulatedExchange:
             instead.headers["Date"] = date
             return instead
         status, headers, body = self._weighed(request)
-        if not status:
+        if status:
+            self.refused[status] += 1
+        else:
             status, body = self._answered(request, present)
         return await send(request, status, headers | {"Date": date}, body_under(present, orjson.dumps(body)), present)
 
@@ -164,7 +168,9 @@ class SimulatedExchange:
             verdict = self._window.spend(weights.KUCOIN_WEIGHTS[path], now_s)
             return kucoin.weighed(verdict, self._limits.kucoin_weight, self._window.reset_ms(now_s))
         weight = weights.binance_weight(path, query.get("symbol"), query.get("symbols"))
-        return binance.weighed(self._minute.spend(weight, now_s), self._limits.binance_weight, now_s)
+        verdict = self._minute.spend(weight, now_s)
+        self.weights[int(now_s // 60)] = verdict.used
+        return binance.weighed(verdict, self._limits.binance_weight, now_s)
 
     def _answered(self, request: web.BaseRequest, present: Sequence[Fault]) -> tuple[int, object]:
         """Status and body, at the market time this request sees."""

@@ -1,0 +1,151 @@
+"""Gateways that share an account: none overspends, a ban is everybody's, and a bad file stops nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from scanner.gateway.account import Account
+from scanner.gateway.budget import Budget, OverBudget
+from scanner.gateway.purse import PATIENCE_S, Purse
+from tests.gateway import double as ways
+from tests.gateway.test_gateway import prices
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def shared(double, tmp_path):
+    return replace(double.binance, state_dir=tmp_path / "state")
+
+
+def purse(tmp_path, limit: int = 100, kept: int = 0) -> Purse:
+    return Purse(Budget(limit, 60, 1.0, kept), Account(tmp_path, "binance", 60), time.monotonic)
+
+
+def test_a_running_process_hears_of_a_ban_without_asking(double, shared, gateway_of):
+    one, other = gateway_of(shared), gateway_of(shared)
+    assert "binance" in prices(one)
+    assert "binance" in prices(other)
+    double.faults["/api/v3/"] = ways.status(418, retry_after="600")
+    assert prices(one) == {}
+    asked = len(double.calls)
+    assert prices(other) == {}
+    assert other.states()["binance"].state == "banned"
+    assert "HTTP 418" in other.states()["binance"].cause
+    assert len(double.calls) == asked
+
+
+def test_a_ban_outlives_the_process(double, shared, gateway_of):
+    double.faults["/api/v3/"] = ways.status(418, retry_after="600")
+    gateway = gateway_of(shared, ready=False)
+    wait_for(lambda: gateway.states()["binance"].state == "banned")
+    gateway.stop()
+    double.faults.clear()
+    asked = len(double.calls)
+    later = gateway_of(shared, ready=False)
+    wait_for(lambda: later.states()["binance"].state == "banned")
+    assert not later.wait_ready(0.2)
+    assert len(double.calls) == asked
+
+
+def test_status_tells_that_weight_is_shared_and_with_how_many(shared, gateway_of):
+    one = gateway_of(shared)
+    prices(one)
+    assert one.states()["binance"].weight.shared
+    other = gateway_of(shared)
+    prices(other)
+    prices(one)
+    weight = one.states()["binance"].weight
+    assert (weight.processes, weight.cause, weight.allowance, weight.limit) == (2, None, 4200, 6000)
+    assert weight.used >= 2 * 20
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '{"format": "of another program"}'])
+def test_a_foreign_file_stops_nothing_and_is_told(shared, gateway_of, content):
+    shared.state_dir.mkdir()
+    path = shared.state_dir / f"{shared.account.replace(':', '_')}.json"
+    path.write_text(content)
+    gateway = gateway_of(shared)
+    assert "binance" in prices(gateway)
+    assert not gateway.states()["binance"].weight.shared
+    assert path.name in gateway.states()["binance"].weight.cause
+    assert path.read_text() == content
+
+
+def test_a_folder_that_is_none_stops_nothing_and_is_told(shared, gateway_of):
+    shared.state_dir.write_text("a file")
+    gateway = gateway_of(shared)
+    assert "binance" in prices(gateway)
+    assert "state" in gateway.states()["binance"].weight.cause
+
+
+def test_purses_share_one_allowance(tmp_path):
+    async def spend() -> int:
+        purses = [purse(tmp_path) for _ in range(3)]
+        spent = 0
+        for _ in range(40):
+            for each in purses:
+                try:
+                    await each.pay(3, time.monotonic() + 0.1, ahead=9)
+                except OverBudget:
+                    continue
+                each.budget.settle(3, answered=True)
+                spent += 3
+        return spent
+
+    assert 90 <= asyncio.run(spend()) <= 100
+
+
+def test_what_is_kept_for_the_prices_of_one_is_not_spent_on_candles_of_another(tmp_path):
+    async def spend() -> None:
+        one, other = purse(tmp_path, kept=30), purse(tmp_path)
+        await one.sync()
+        await other.pay(70, time.monotonic())
+        with pytest.raises(OverBudget):
+            await other.pay(1, time.monotonic())
+        await one.pay_now(30, kept=True)
+
+    asyncio.run(spend())
+
+
+class StuckAccount(Account):
+    """A disk that does not answer until it is told to."""
+
+    freed = threading.Event()
+
+    def exchange(self, said):
+        self.freed.wait(20)
+        return super().exchange(said)
+
+
+def test_a_disk_that_hangs_holds_up_one_request_for_a_moment(tmp_path):
+    stuck = StuckAccount(tmp_path, "binance", 60)
+
+    async def spend() -> Purse:
+        own = Purse(Budget(100, 60, 1.0), stuck, time.monotonic)
+        began = time.monotonic()
+        ticks = asyncio.create_task(_ticks())
+        await own.pay(1, began + 10)
+        await own.pay(1, began + 10)
+        assert PATIENCE_S <= time.monotonic() - began < 3 * PATIENCE_S
+        assert await ticks < 0.5
+        stuck.freed.set()
+        return own
+
+    state = asyncio.run(spend()).state()
+    assert (state.shared, state.used) == (False, 2)
+    assert "disk" in state.cause
+
+
+async def _ticks() -> float:
+    """The longest that the loop was held up, in seconds."""
+    longest = 0.0
+    for _ in range(20):
+        before = time.monotonic()
+        await asyncio.sleep(0.01)
+        longest = max(longest, time.monotonic() - before)
+    return longest
