@@ -214,20 +214,24 @@ class DayFiles:
         with self._lock:
             return key in self._day(name).seen
 
-    def sync(self) -> None:
-        """Have everything on the medium that was appended since the last call."""
+    def sync(self, is_late: Callable[[], bool] = lambda: False) -> int:
+        """Have everything on the medium that was appended since the last call, file by file until it is late.
+
+        Returns
+        -------
+        int
+            How many files are left.
+        """
         with self._lock:
-            while self._unsynced:
+            while self._unsynced and not is_late():
                 files.sync(self.folder / self._unsynced.pop())
+            return len(self._unsynced)
 
     def close(self) -> None:
-        """Sync, and remove the twins."""
-        try:
-            self.sync()
-        finally:
-            with self._lock:
-                while self._known:
-                    self._known.popitem()[1].close()
+        """Remove the twins."""
+        with self._lock:
+            while self._known:
+                self._known.popitem()[1].close()
 
     def _day(self, name: str) -> DayFile:
         day = self._known.get(name)

@@ -105,8 +105,9 @@ class GapFiles:
         text = orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
         self._try(ALIVE, lambda: files.replace(self._alive, text))
 
-    def sync(self) -> None:
-        self._try(FOLDER, self._days.sync)
+    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Have everything on the medium, or what can be until it is late."""
+        self._try(FOLDER, lambda: self._days.sync(is_late))
 
     def close(self) -> None:
         self._days.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from scanner.store import arrays, names
 from scanner.store.daily import DayFiles
 from scanner.store.health import Health
 from scanner.store.moments import Filing, Key
+
+logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 Batch = Mapping[Market, Sequence[Record]]
@@ -55,15 +58,17 @@ class RecordFiles:
         except OSError:
             return False
 
-    def sync(self) -> None:
-        """Have everything on the medium; raises StoreFailure."""
+    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
         try:
-            self._days.sync()
+            left = self._days.sync(is_late)
         except OSError as error:
             self._health.note(self._kind, error)
             self._health.raise_failures([self._kind])
         else:
             self._health.note(self._kind, None)
+            if left:
+                logger.warning("%s: no time to flush %d files to the medium", self._kind, left)
 
     def close(self) -> None:
         self._days.close()

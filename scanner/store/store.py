@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,8 @@ class TrainingStore:
     def close(self, within_s: float = math.inf) -> None:
         """Write what waits and give the folder back; does nothing the second time.
 
-        What cannot be written, or not `within_s`, is counted; candles can be fetched again.
+        What cannot be written, or not `within_s`, is counted; candles can be fetched again. Records are in their files
+        in any case; those that could not be flushed in time a power cut may still take.
         """
         if not self._is_open:
             return
@@ -119,9 +120,8 @@ class TrainingStore:
             with suppress(StoreFailure, FolderInUse):
                 self._own()
                 self._candles.write_all(within_s)
-            if self._clock() < until:
-                with suppress(StoreFailure):
-                    self._sync()
+            with suppress(StoreFailure):
+                self._sync(until)
             lost = self._candles.count()["waiting"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
@@ -347,12 +347,13 @@ class TrainingStore:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _sync(self) -> None:
-        try:
-            self._signals.sync()
-        finally:
-            self._clusters.sync()
-            self.gaps.sync()
+    def _sync(self, until: float = math.inf) -> None:
+        def is_late() -> bool:
+            return self._clock() >= until
+
+        with ExitStack() as stack:  # one that fails keeps the others from nothing
+            for kind in (self.gaps, self._clusters, self._signals):
+                stack.callback(kind.sync, is_late)
 
     def _own(self) -> None:
         """Own the folder; raises StoreFailure when it cannot be written to, FolderInUse when it is another's."""
