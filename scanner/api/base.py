@@ -53,8 +53,7 @@ def base_routes(scans: BaseScans) -> Blueprint:
             signal=signal_of(body.get("signal")), min_strength=number_from(body, "minStrength", 50.0, 0, 100)
         )
         waits = flag(body, "sync", False)
-        ticket = scans.submit(order)
-        report = scans.report(ticket.outcome) if waits else None
+        ticket, report = scans.wait_for(order) if waits else (scans.submit(order), None)
         return jsonify(_found(report, wanted)) if report is not None else (jsonify(_accepted(order, ticket)), 202)
 
     def _found(report: ScanReport, wanted: SignalFilter) -> dict[str, Any]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from scanner.fullscan.classes import BUYS, SELLS
-
-STRONG_FROM = 75.0  # mean opportunity of a strong recommendation
 
 
 def with_confluence(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -42,32 +40,4 @@ def _agreement(group: pd.DataFrame) -> dict[str, Any]:
         "confluence_zone": count,
         "confluence_signal": signal,
         "strong_confluence": several and count == len(signals) and signal != "Neutral",
-    }
-
-
-def recommendation(rows: Sequence[Mapping[str, Any]], min_opportunity: float = 65.0) -> dict[str, Any]:
-    """How the rows of one market, one per timeframe, add up.
-
-    Returns
-    -------
-    dict
-        confluence, timeframes_analyzed, average_opportunity, bullish_timeframes, bearish_timeframes,
-        dominant_regime, timeframe_results and recommendation; zeros, `unknown` and WEAK without rows.
-    """
-    opportunities = [float(row["opportunity_score"]) for row in rows]
-    bulls = sum(row["signal"] in BUYS for row in rows)
-    bears = sum(row["signal"] in SELLS for row in rows)
-    average = sum(opportunities) / len(rows) if rows else 0.0
-    agreed = max(bulls, bears) >= 2 and min(opportunities) >= min_opportunity
-    regimes = Counter(str(row["market_regime"]) for row in rows)
-    keys = ("timeframe", "signal", "opportunity_score", "market_regime", "price", "rsi")
-    return {
-        "confluence": agreed,
-        "timeframes_analyzed": len(rows),
-        "average_opportunity": round(average, 2),
-        "bullish_timeframes": bulls,
-        "bearish_timeframes": bears,
-        "dominant_regime": regimes.most_common(1)[0][0] if regimes else "unknown",
-        "timeframe_results": [{key: row[key] for key in keys} for row in rows],
-        "recommendation": "STRONG" if agreed and average > STRONG_FROM else "MODERATE" if agreed else "WEAK",
     }

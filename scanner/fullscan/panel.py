@@ -36,6 +36,9 @@ class HeldCandles(Protocol):
     @property
     def markets(self) -> Sequence[Market]: ...
 
+    @property
+    def simulated(self) -> bool: ...
+
     def window(self, rows: Int | None, length: int) -> tuple[Int, Candles]:
         """The newest `length` candles of some or all markets, the forming one last, as copies.
 
@@ -110,6 +113,7 @@ class PanelScanner(ScanResults):
             "exchange": ", ".join(source.exchange for source in sources),
             "market_time": iso(now_ms),
             "total_scanned": sum(len(source.markets) for source in sources),
+            "simulated": any(source.simulated for source in sources),
         }
         kept: dict[str, pd.DataFrame] = {}
         for row in best:

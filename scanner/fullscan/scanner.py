@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from scanner.errors import InvalidInput
 from scanner.fullscan import sentiment
 from scanner.fullscan.backtest import backtest
 from scanner.fullscan.multi import with_confluence
+from scanner.fullscan.position import LARGEST
 from scanner.fullscan.progress import terminal_progress
 from scanner.fullscan.results import ScanResults
 from scanner.fullscan.reversal import trend_of
 from scanner.fullscan.row import indicators_of
 from scanner.fullscan.scan import Order
-from scanner.fullscan.settings import MARKET_TYPES, MOST_CANDLES, TimeframePlan, TradingConfig, plan_for
+from scanner.fullscan.settings import MARKET_TYPES, MOST_CANDLES, TimeframePlan, TradingConfig, each_once, plan_for
 from scanner.fullscan.venue import CandleCache, VenueCandles, Wish, patience_from, read_venue, table_of
 from scanner.gateway.adopted import MarketReader
 
@@ -139,10 +141,16 @@ class MomentumScanner(ScanResults):
         """The rows of several timeframes (1h, 4h, 1d unless given) and how they agree; see `multi.with_confluence`.
 
         Markets agree over all their rows; only then the best `top_n` rows of every timeframe are kept.
+
+        Raises
+        ------
+        InvalidInput
+            A timeframe is unknown, or two of them are one interval.
+        ExchangeFailure
+            Not one market could be read.
         """
-        wanted = list(timeframes or ("1h", "4h", "1d"))
-        for timeframe in wanted:
-            self._plan(timeframe)
+        given = ("1h", "4h", "1d") if timeframes is None else timeframes
+        wanted = each_once(given, lambda timeframe: self._plan(timeframe).interval)
         tables = {each: await self._scan(each, full_analysis, deadline_s, EVERY_ROW) for each in wanted}
         together = with_confluence(tables)
         table = together.groupby("timeframe", sort=False).head(self.top_n).reset_index(drop=True)
@@ -186,10 +194,10 @@ class MomentumScanner(ScanResults):
         """
         plan = self._plan(timeframe)
         most = MOST_CANDLES - plan.base
-        if not 1 <= lookback_periods <= most:
+        if not _is_number(lookback_periods, Integral) or not 1 <= lookback_periods <= most:
             raise InvalidInput("lookback_periods", lookback_periods, f"is not a whole number from 1 to {most}")
-        if not initial_capital > 0:
-            raise InvalidInput("initial_capital", initial_capital, "is not a number above 0")
+        if not _is_number(initial_capital, Real) or not 0 < initial_capital <= LARGEST:
+            raise InvalidInput("initial_capital", initial_capital, f"is not a number above 0 and up to {LARGEST:g}")
         if self.scan_results.empty:
             await self.scan_market(timeframe, save_results=False)
         symbols = tuple(dict.fromkeys(str(symbol) for symbol in self.scan_results["symbol"]))
@@ -235,6 +243,10 @@ class MomentumScanner(ScanResults):
         if share is not None:
             self.btc_dominance_history.append(share)
         self.timestamp_history.append(datetime.now(UTC))
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _closed(frame: pd.DataFrame, plan: TimeframePlan, now_ms: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -133,6 +133,25 @@ def interval_of(timeframe: object, field_name: str = "timeframe") -> str:
     if isinstance(timeframe, str) and timeframe in INTERVAL_MS:
         return timeframe
     raise InvalidInput(field_name, timeframe, f"is not one of {', '.join([*ALIASES, *INTERVAL_MS])}")
+
+
+def each_once(timeframes: object, interval: Callable[[Any], str]) -> tuple[str, ...]:
+    """Written timeframes from a list, no two of one interval: each would agree with itself.
+
+    Parameters
+    ----------
+    interval : callable
+        The interval that a written timeframe means; raises InvalidInput.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    if isinstance(timeframes, str) or not isinstance(timeframes, Sequence) or not timeframes:
+        raise InvalidInput("timeframes", timeframes, "is not a list of timeframes such as ['medium', '4h']")
+    if len({interval(timeframe) for timeframe in timeframes}) != len(timeframes):
+        raise InvalidInput("timeframes", timeframes, "names one timeframe twice")
+    return tuple(timeframes)
 
 
 def alias_of(timeframe: object, field_name: str = "timeframe") -> str:

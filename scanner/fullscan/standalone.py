@@ -12,7 +12,7 @@ import pandas as pd
 from scanner.fullscan.progress import Tell, silent
 from scanner.fullscan.results import ScanResults
 from scanner.fullscan.scan import Order
-from scanner.fullscan.settings import TimeframePlan, TradingConfig, get_dynamic_config, plan_for
+from scanner.fullscan.settings import TimeframePlan, TradingConfig, each_once, get_dynamic_config, plan_for
 from scanner.fullscan.venue import VenueCandles, Wish, patience_from, read_venue, table_of
 from scanner.gateway.adopted import MarketReader, opened
 from scanner.gateway.specs import ExchangeSpec, real_exchange
@@ -114,7 +114,7 @@ def scan_timeframes(
     deadline_s: float = DEADLINE_S,
     on_progress: Tell = silent,
 ) -> dict[str, pd.DataFrame]:
-    """`scan_exchange` on several timeframes with one client: a table by timeframe as given."""
+    """`scan_exchange` on several timeframes, each once, with one client: a table by timeframe as given."""
     options = ScanOptions(
         full_analysis,
         None if symbols is None else tuple(symbols),
@@ -126,6 +126,7 @@ def scan_timeframes(
         deadline_s,
         on_progress,
     )
+    each_once(timeframes, lambda timeframe: plan_for(timeframe, options.config, market_type).interval)
     return {timeframe: table for timeframe, (table, _) in _scanned(exchange, timeframes, options).items()}
 
 

@@ -264,6 +264,7 @@ class HeldByBook:
 
     def __init__(self, book: Book, timeframe: str, ticks: TickTable, now_ms: int) -> None:
         self.exchange, self.timeframe, self.markets = book.exchange, timeframe, book.markets
+        self.simulated = book.simulated
         self._book, self._now_ms = book, now_ms
         self._price, self._price_ms = ticks.newest(book.markets)
 

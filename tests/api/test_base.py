@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from scanner.errors import Unreachable
+from scanner.errors import InvalidInput, Unreachable
+from scanner.runtime.base import scans
 from scanner.settings import Settings
 from tests.api.conftest import Client, serving
 from tests.api.rows import MADE, FakeScan, row
@@ -191,6 +194,27 @@ def test_a_failed_scan_shows_its_error_and_leaves_what_was_found(client: Client,
     assert status(client)["last_error"] is None
 
 
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [(OSError("secret"), "a fault of the scanner"), (InvalidInput("seed", 0, "is no seed"), "seed: 0 is no seed")],
+)
+def test_an_exchange_that_cannot_be_opened_is_told_once(tmp_path: Path, failure: Exception, told: str) -> None:
+    def no_venue(*_: object) -> Any:
+        raise failure
+
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data")), venues=no_venue) as client:
+        scanned(client, exchange=["simulated", "simulatedfutures"])
+        error = status(client)["last_error"]
+        assert error.startswith(f"simulated, simulatedfutures: {told}")
+        assert error.count(told) == 1
+        assert "secret" not in error
+        assert client.post(f"{API}/scan", {"sync": True}).status == 502
+        client.post(f"{API}/reset")
+        assert client.post(f"{API}/initialize").status == 202
+        wait_for(lambda: idle(client))
+        assert status(client)["last_error"].startswith(f"simulated: {told}")
+
+
 def test_scanning_another_exchange_keeps_the_first_ones_rows(client: Client, scan: FakeScan) -> None:
     scanned(client, exchange="simulated")
     scanned(client, exchange="simulatedfutures")
@@ -263,6 +287,25 @@ def test_a_scan_that_is_waited_for_and_fails_says_so(client: Client, scan: FakeS
     answer = client.post(f"{API}/scan", {"sync": True})
     assert answer.status == 502
     assert answer.body == {"error": "Exchange failure", "message": "simulated: down"}
+
+
+@pytest.mark.parametrize("path", ["scan", "multi-timeframe"])
+def test_requests_that_wait_are_few_and_the_others_are_told(client: Client, scan: FakeScan, path: str) -> None:
+    scan.gate.clear()
+    answers: list[int] = []
+    ordered = [threading.Thread(target=lambda: answers.append(waited(client, path))) for _ in range(6)]
+    for thread in ordered:
+        thread.start()
+    wait_for(lambda: answers == [429, 429])
+    scan.gate.set()
+    for thread in ordered:
+        thread.join()
+    assert answers == [429, 429, 200, 200, 200, 200]
+    assert waited(client, path) == 200
+
+
+def waited(client: Client, path: str) -> int:
+    return client.post(f"{API}/{path}", {"sync": True} if path == "scan" else {}).status
 
 
 # --- filters ---------------------------------------------------------------------------------------------------------
@@ -366,6 +409,19 @@ def test_reset_forgets_everything_even_of_a_scan_that_runs(client: Client, scan:
     assert len(scan.asked) == 2  # the one that waited never began
 
 
+def test_what_is_asked_for_after_a_reset_is_found_whatever_runs(client: Client, scan: FakeScan) -> None:
+    scan.gate.clear()
+    client.post(f"{API}/scan", {"timeframe": "daily"})
+    wait_for(lambda: len(scan.asked) == 1)
+    client.post(f"{API}/reset")
+    again = client.post(f"{API}/scan", {"timeframe": "daily"})
+    assert (again.status, again.body["status"]) == (202, "accepted")
+    scan.gate.set()
+    wait_for(lambda: idle(client))
+    assert status(client)["results_count"] == 1
+    assert status(client)["last_scan"] is not None
+
+
 def test_base_scans_and_the_continuous_scanner_leave_each_other_alone(client: Client, scan: FakeScan) -> None:
     assert client.post(f"{API}/continuous/start", {"symbols": ["BTC/USDT"]}).status == 200
     run = client.service.run
@@ -429,6 +485,37 @@ def test_multi_timeframe_that_finds_nothing_names_what_was_asked(client: Client,
 def test_multi_timeframe_passes_on_that_an_exchange_is_down(client: Client, scan: FakeScan) -> None:
     scan.failing = {"simulated": Unreachable("simulated: down")}
     assert client.post(f"{API}/multi-timeframe").status == 502
+
+
+def test_the_wait_for_a_turn_is_part_of_the_time_there_is(client: Client, scan: FakeScan) -> None:
+    left: list[float] = []
+    scan.on_ask = lambda spec, options: left.append(options["deadline_s"])
+    scan.gate.clear()
+    threads = [threading.Thread(target=lambda: waited(client, "multi-timeframe")) for _ in range(3)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(left) == 2)
+    wait_for(lambda: time.monotonic() - began > 0.3)
+    scan.gate.set()
+    for thread in threads:
+        thread.join()
+    assert left[2] < scans.AGREEMENT_S - 0.3
+
+
+def test_a_turn_that_does_not_come_is_told_before_the_proxy_gives_up(
+    client: Client, scan: FakeScan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "TURN_S", 0.1)
+    scan.gate.clear()
+    threads = [threading.Thread(target=lambda: waited(client, "multi-timeframe")) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(scan.asked) == 2)
+    assert waited(client, "multi-timeframe") == 429
+    scan.gate.set()
+    for thread in threads:
+        thread.join()
 
 
 # --- position sizes --------------------------------------------------------------------------------------------------

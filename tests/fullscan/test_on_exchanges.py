@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -300,7 +301,10 @@ def test_overlay_backtest_and_reversal(exchange):
 
 @pytest.mark.parametrize(
     ("arguments", "field"),
-    [((0, 100), "lookback_periods"), ((9999, 100), "lookback_periods"), ((30, 0), "initial_capital")],
+    [
+        *(((periods, 100), "lookback_periods") for periods in (0, 9999, "x", None, 2.5, True, math.nan)),
+        *(((30, capital), "initial_capital") for capital in (0, "x", None, True, math.nan, math.inf, 1e300)),
+    ],
 )
 def test_a_backtest_refuses_what_it_cannot_do(exchange, arguments, field):
     with pytest.raises(InvalidInput, match=field):
@@ -383,3 +387,13 @@ def test_unknown_timeframes_are_refused(exchange):
     with pytest.raises(InvalidInput, match="timeframe"):
         scanning(exchange, lambda scanner: scanner.scan_multi_timeframe(["1h", "fortnight"]))
     assert not list(Path().glob("scan_results_*"))
+
+
+@pytest.mark.parametrize("timeframes", [["1h", "medium"], ["4h", "4h"], "1h", [], {"1h"}])
+def test_timeframes_are_a_list_of_different_ones(exchange, timeframes):
+    before = exchange.requests.total()
+    with pytest.raises(InvalidInput, match="timeframes: "):
+        scanning(exchange, lambda scanner: scanner.scan_multi_timeframe(timeframes))
+    with pytest.raises(InvalidInput, match="timeframes: "):
+        scan_timeframes(specs(exchange)[0], timeframes)
+    assert exchange.requests.total() == before

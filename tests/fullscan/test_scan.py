@@ -12,7 +12,7 @@ from scanner.core.candles import Candles
 from scanner.errors import InvalidInput
 from scanner.fullscan.estimate import estimated_scores
 from scanner.fullscan.frames import checked_frame, frame_of, windows_of, with_whole_volume
-from scanner.fullscan.multi import recommendation, with_confluence
+from scanner.fullscan.multi import with_confluence
 from scanner.fullscan.row import COLUMNS
 from scanner.fullscan.scan import SHORTLIST, Order, best_rows, scan_frames, shortlist
 from tests.fullscan.making import CONFIG, HOUR_MS, MEDIUM, NOW_MS, frame, walk
@@ -179,42 +179,3 @@ def test_rows_are_told_how_their_market_does_on_other_timeframes():
     empty = with_confluence({"1h": table_of("1h", {})})
     assert len(empty) == 0
     assert "strong_confluence" in empty
-
-
-def result(signal, opportunity, regime="bull"):
-    return {
-        "timeframe": "1h",
-        "signal": signal,
-        "opportunity_score": opportunity,
-        "market_regime": regime,
-        "price": 1.0,
-        "rsi": 50.0,
-    }
-
-
-@pytest.mark.parametrize(
-    ("rows", "confluence", "advice"),
-    [
-        ([result("Buy", 80), result("Weak Buy", 76), result("Neutral", 70)], True, "STRONG"),
-        ([result("Sell", 70), result("Strong Sell", 66)], True, "MODERATE"),
-        ([result("Buy", 90), result("Buy", 64)], False, "WEAK"),
-        ([result("Buy", 90), result("Sell", 90)], False, "WEAK"),
-        ([result("Buy", 90)], False, "WEAK"),
-        ([], False, "WEAK"),
-    ],
-)
-def test_recommendations(rows, confluence, advice):
-    found = recommendation(rows)
-    assert (found["confluence"], found["recommendation"], found["timeframes_analyzed"]) == (
-        confluence,
-        advice,
-        len(rows),
-    )
-    assert found["dominant_regime"] == ("bull" if rows else "unknown")
-
-
-def test_the_average_is_rounded_and_the_bar_can_be_moved():
-    rows = [result("Buy", 60), result("Buy", 61), result("Sell", 61, "bear")]
-    assert recommendation(rows)["average_opportunity"] == 60.67
-    assert not recommendation(rows)["confluence"]
-    assert recommendation(rows, 60)["confluence"]

@@ -74,6 +74,7 @@ def test_the_facade_gives_results_and_reports(service: ScannerService, tmp_path:
     try:
         scanned(scanner.service, lambda result: result["total_signals"] == 1)
         assert "BTC/USDT" in scanner.scanner.generate_report()
+        assert "These are simulated data" in scanner.scanner.generate_report()
         assert set(scanner.scanner.market_data) == {"BTC/USDT"}
     finally:
         scanner.service.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scanner.errors import InvalidInput
+from scanner.fullscan.settings import each_once
 from scanner.gateway.specs import real_exchange
 from scanner.markets import DEFAULT_EXCHANGES
 from scanner.order import EMBEDDED, MOST_EXCHANGES, REPLAYS, SPOT_SIMULATED
@@ -83,10 +84,7 @@ class Orders:
         if not isinstance(timeframes, list) or not 1 <= len(timeframes) <= MOST_TIMEFRAMES:
             expected = f"is not a list of 1 to {MOST_TIMEFRAMES} timeframes such as 'medium' or '1h'"
             raise InvalidInput("timeframes", timeframes, expected)
-        intervals = [self.timeframe_of(each, f"timeframes[{i}]") for i, each in enumerate(timeframes)]
-        if len(set(intervals)) != len(intervals):
-            raise InvalidInput("timeframes", timeframes, "names one timeframe twice")
-        return tuple(timeframes)
+        return each_once(timeframes, lambda each: self.timeframe_of(each, f"timeframes[{timeframes.index(each)}]"))
 
     def _known(self, exchange: object) -> str:
         if exchange in REPLAYS and self.recording() is None:

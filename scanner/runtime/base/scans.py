@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import pandas as pd
 
@@ -22,22 +22,26 @@ from scanner.markets import parse_symbol
 from scanner.runtime.base.agreement import agreement
 from scanner.runtime.base.jobs import JobQueue, Ticket
 from scanner.runtime.base.orders import Orders
+from scanner.runtime.base.parallel import in_parallel
 from scanner.runtime.base.places import VenueOpener, specs_of
 from scanner.runtime.base.table import ExchangeOutcome, Row, ScanOrder, ScanReport, Table
+from scanner.runtime.base.waiting import LOOK_S, seat, turn
 from scanner.runtime.venue import Venue
 
 log = logging.getLogger(__name__)
 
 SCAN_S = 110.0  # longest scan of one exchange; clients that wait for it give up after 120 s
 CONNECT_S = 30.0
-AGREEMENT_S = 25.0  # all timeframes of one symbol; the proxy gives up after 30 s
-LOOK_S = 0.25  # between two looks at whether everything is to end
+AGREEMENT_S = 25.0  # all timeframes of one symbol, and the wait for a turn; the proxy gives up after 30 s
+TURN_S = 10.0  # of it at most before a turn: what is left has to do
 MOST_WAITING = 16  # scans
-AGREEMENTS_AT_ONCE = 2
+SCANS_WAITED_FOR = 4  # by requests; with those for agreements half of gunicorn's threads
+AGREEMENTS_WAITED_FOR, AGREEMENTS_AT_ONCE = 4, 2
 TOP = 50  # rows kept of one exchange
 LEAST_VOLUME_USD = 100_000.0  # mean turnover of a candle
 
 
+T = TypeVar("T")
 Connect = Callable[[ExchangeSpec, float], None]
 
 
@@ -87,7 +91,9 @@ class BaseScans:
         self._scan, self._connect, self._open_venue, self._running = scan, connect, open_venue, running
         self._jobs = JobQueue("base-scan", MOST_WAITING)
         self._stopping = threading.Event()
-        self._agreeing = threading.BoundedSemaphore(AGREEMENTS_AT_ONCE)
+        self._scan_seats = threading.BoundedSemaphore(SCANS_WAITED_FOR)
+        self._seats = threading.BoundedSemaphore(AGREEMENTS_WAITED_FOR)
+        self._turns = threading.BoundedSemaphore(AGREEMENTS_AT_ONCE)
         self._lock = threading.Lock()
         self._table = Table()
         self._resets = 0
@@ -95,20 +101,27 @@ class BaseScans:
     # --- scans -----------------------------------------------------------------------------------------------------
 
     def submit(self, order: ScanOrder) -> Ticket:
-        """Scan in the background; the same order is never there twice. Raises Busy."""
-        resets = self._resets
-        return self._jobs.submit(order, lambda: self._run(order, resets))
+        """Scan in the background; the same order is never there twice, unless a reset lies between. Raises Busy."""
+        with self._lock:
+            resets = self._resets
+            return self._jobs.submit((order, resets), lambda: self._run(order, resets))
 
-    def report(self, outcome: Future[ScanReport], timeout_s: float = SCAN_S + 5) -> ScanReport | None:
-        """Wait for a scan; None when it has not ended after `timeout_s`.
+    def wait_for(self, order: ScanOrder, timeout_s: float = SCAN_S + 5) -> tuple[Ticket, ScanReport | None]:
+        """`submit`, and wait for the scan; no report when it has not ended after `timeout_s`.
 
         Raises
         ------
         ExchangeFailure
             No exchange gave anything.
         Busy
-            It was dropped before its turn, or everything is to end.
+            Too many wait already and nothing was submitted; or it was dropped before its turn, or everything is to end.
         """
+        full = f"{SCANS_WAITED_FOR} requests wait for scans already; leave 'sync' out, or try again in a moment"
+        with seat(self._scan_seats, full):
+            ticket = self.submit(order)
+            return ticket, self._report(ticket.outcome, timeout_s)
+
+    def _report(self, outcome: Future[ScanReport], timeout_s: float) -> ScanReport | None:
         ends = time.monotonic() + timeout_s
         while not outcome.done() and time.monotonic() < ends and not self._stopping.is_set():
             wait([outcome], timeout=LOOK_S)
@@ -118,38 +131,52 @@ class BaseScans:
             return None
         report = outcome.result()
         if len(report.failures) == len(report.outcomes):
-            raise ExchangeFailure("; ".join(report.failures.values()))
+            raise ExchangeFailure(report.error)
         return report
 
     def _run(self, order: ScanOrder, resets: int) -> ScanReport:
-        """Scan every exchange of an order on a thread of its own; publish what they gave."""
-        log.info("scanning %s, %s", ", ".join(order.exchanges), order.timeframe)
+        """Carry an order out; publish what its exchanges gave."""
+        names, began = ", ".join(order.exchanges), time.monotonic()
+        log.info("scanning %s, %s", names, order.timeframe)
+        found, error = self._attempt(names, lambda: self._scan_all(order))
+        unopened = tuple(ExchangeOutcome(name, error=error) for name in order.exchanges)
+        outcomes, opening_s = found or (unopened, 0.0)
+        report = ScanReport(order, outcomes, datetime.now(UTC), opening_s, time.monotonic() - began)
+        self._publish(resets, lambda table: table.after(report))
+        log.info("scanned %s: %d rows in %.1f s", names, len(report.rows), report.duration_s)
+        return report
+
+    def _scan_all(self, order: ScanOrder) -> tuple[tuple[ExchangeOutcome, ...], float]:
+        """What every exchange gave, each scanned on a thread of its own, and the seconds it took to open them."""
         began = time.monotonic()
         with specs_of(order.exchanges, self._running(), self._open_venue) as specs:
             opening_s = time.monotonic() - began
             work = {exchange: partial(self._scan_one, spec, order) for exchange, spec in specs.items()}
-            outcomes = in_parallel(work, SCAN_S + 2)
-        report = ScanReport(order, outcomes, datetime.now(UTC), opening_s, time.monotonic() - began)
-        self._publish(resets, lambda table: table.after(report))
-        log.info("scanned %s: %d rows in %.1f s", ", ".join(order.exchanges), len(report.rows), report.duration_s)
-        return report
+            return in_parallel(work, SCAN_S + 2), opening_s
 
     def _scan_one(self, spec: ExchangeSpec, order: ScanOrder) -> ExchangeOutcome:
-        began = time.monotonic()
+        began, asked = time.monotonic(), [order.timeframe]
+        found, error = self._attempt(
+            spec.id, lambda: self._frames(spec, asked, order.full_analysis, deadline_s=SCAN_S)[order.timeframe]
+        )
+        frame = pd.DataFrame() if found is None else found
+        scanned = int(frame.attrs.get("total_scanned", len(frame)))
+        return ExchangeOutcome(spec.id, _rows(spec, frame), scanned, error, time.monotonic() - began)
+
+    def _attempt(self, exchange: str, work: Callable[[], T]) -> tuple[T | None, str | None]:
+        """What `work` gives, or what went wrong, with the exchange in front; the job boundary."""
         try:
-            frame = self._frames(spec, [order.timeframe], order.full_analysis, deadline_s=SCAN_S)[order.timeframe]
-            scanned = int(frame.attrs.get("total_scanned", len(frame)))
-            return ExchangeOutcome(spec.id, _rows(spec, frame), scanned, None, time.monotonic() - began)
+            return work(), None
         except ScannerError as failure:
-            error = _naming(spec.id, failure)
+            error = _naming(exchange, failure)
             log.warning("scan failed: %s", error)
-        except Exception:  # the job boundary
-            error = f"{spec.id}: a fault of the scanner; the cause is in its log"
+        except Exception:
+            error = f"{exchange}: a fault of the scanner; the cause is in its log"
             if self._stopping.is_set():
-                error = f"{spec.id}: the scan was ended"
+                error = f"{exchange}: the scan was ended"
             else:
-                log.exception("scan of %s failed unforeseen", spec.id)
-        return ExchangeOutcome(spec.id, (), 0, error, time.monotonic() - began)
+                log.exception("scan of %s failed unforeseen", exchange)
+        return None, error
 
     def _frames(
         self, spec: ExchangeSpec, timeframes: Sequence[str], full: bool, **options: Any
@@ -181,25 +208,24 @@ class BaseScans:
         ExchangeFailure
             The exchange could not answer.
         Busy
-            Others wait for the same already.
+            Too many wait for such answers already.
         """
         wanted = parse_symbol(symbol)
         assert wanted.symbol is not None  # a base alone is not allowed here
         asked = self.orders.timeframes(timeframes)
         exchange = self.orders.exchange(wanted.exchange or next(reversed(self._table.initialized), None))
-        if not self._agreeing.acquire(timeout=AGREEMENT_S):
-            raise Busy("others are being answered; try again in a moment")
-        try:
-            found = self._analyses(exchange, wanted.symbol, asked)
-        finally:
-            self._agreeing.release()
+        began = time.monotonic()
+        full = f"{AGREEMENTS_WAITED_FOR} requests wait for this already; try again in a moment"
+        with seat(self._seats, full), turn(self._turns, began + TURN_S, self._stopping):
+            found = self._analyses(exchange, wanted.symbol, asked, began + AGREEMENT_S)
         return agreement(wanted.symbol, asked, found, min_opportunity)
 
-    def _analyses(self, exchange: str, symbol: str, timeframes: Sequence[str]) -> dict[str, Row]:
+    def _analyses(self, exchange: str, symbol: str, timeframes: Sequence[str], until: float) -> dict[str, Row]:
         """The full analysis of a symbol on each timeframe; those without enough candles are left out."""
-        options: dict[str, Any] = {"symbols": [symbol], "top_n": 1, "min_volume_usd": 0.0, "deadline_s": AGREEMENT_S}
+        options: dict[str, Any] = {"symbols": [symbol], "top_n": 1, "min_volume_usd": 0.0}
         with specs_of([exchange], self._running(), self._open_venue) as specs:
-            frames = self._frames(specs[exchange], timeframes, True, **options)
+            left_s = until - time.monotonic()
+            frames = self._frames(specs[exchange], timeframes, True, deadline_s=left_s, **options)
         rows = {timeframe: _rows(specs[exchange], frames[timeframe]) for timeframe in timeframes}
         return {timeframe: found[0] for timeframe, found in rows.items() if found}
 
@@ -209,26 +235,25 @@ class BaseScans:
         """Try an exchange in the background; False when some exchange has answered before."""
         if self._table.initialized:
             return False
-        resets = self._resets
-        self._jobs.submit(("connect", exchange), lambda: self._try(exchange, resets))
+        with self._lock:
+            resets = self._resets
+            self._jobs.submit(("connect", exchange, resets), lambda: self._try(exchange, resets))
         return True
 
     def _try(self, exchange: str, resets: int) -> None:
-        error = None
-        try:
-            with specs_of([exchange], self._running(), self._open_venue) as specs:
-                self._connect(specs[exchange], CONNECT_S)
-        except ScannerError as failure:
-            error = _naming(exchange, failure)
-            log.warning("initialize failed: %s", error)
+        _, error = self._attempt(exchange, lambda: self._reach(exchange))
         self._publish(resets, lambda table: table.after_connecting(exchange, error))
+
+    def _reach(self, exchange: str) -> None:
+        with specs_of([exchange], self._running(), self._open_venue) as specs:
+            self._connect(specs[exchange], CONNECT_S)
 
     def reset(self) -> None:
         """Forget everything found; scans that wait are dropped, the one that runs will leave nothing."""
         with self._lock:
             self._resets += 1
             self._table = Table()
-        self._jobs.drop_waiting()
+            self._jobs.drop_waiting()
 
     @property
     def table(self) -> Table:
@@ -256,25 +281,6 @@ class BaseScans:
         """`end`, and wait for it; True when all has ended."""
         self.end()
         return self._jobs.close(deadline_s)
-
-
-def in_parallel(work: Mapping[str, Callable[[], ExchangeOutcome]], deadline_s: float) -> tuple[ExchangeOutcome, ...]:
-    """All outcomes, in order; one that has not come at the deadline is a failure, and its thread left to end alone."""
-    outcomes: dict[str, ExchangeOutcome] = {}
-
-    def run(exchange: str) -> None:
-        outcomes[exchange] = work[exchange]()
-
-    threads = [threading.Thread(target=run, args=(name,), name=f"base-scan-{name}", daemon=True) for name in work]
-    for thread in threads:
-        thread.start()
-    ends = time.monotonic() + deadline_s
-    for thread in threads:
-        thread.join(max(ends - time.monotonic(), 0.0))
-    late = f"took longer than {deadline_s:g} s"
-    return tuple(
-        outcomes.get(name) or ExchangeOutcome(name, error=f"{name}: {late}", duration_s=deadline_s) for name in work
-    )
 
 
 def _rows(spec: ExchangeSpec, frame: pd.DataFrame) -> tuple[Row, ...]:

@@ -68,6 +68,11 @@ class ScanReport:
     def failures(self) -> dict[str, str]:
         return {outcome.exchange: outcome.error for outcome in self.outcomes if outcome.error is not None}
 
+    @property
+    def error(self) -> str | None:
+        """All failures in one line, each once; it names its exchange."""
+        return "; ".join(dict.fromkeys(self.failures.values())) or None
+
 
 @dataclass(frozen=True)
 class Table:
@@ -89,7 +94,7 @@ class Table:
         return Table(
             by_exchange=MappingProxyType({**self.by_exchange, **answered}),
             last_scan=report.finished if answered else self.last_scan,
-            last_error=_told(report.failures),
+            last_error=report.error,
             initialized=_moved_last(self.initialized, answered),
         )
 
@@ -101,11 +106,6 @@ class Table:
 
 def _moved_last(names: tuple[str, ...], moved: Mapping[str, Any]) -> tuple[str, ...]:
     return (*(name for name in names if name not in moved), *moved)
-
-
-def _told(failures: Mapping[str, str]) -> str | None:
-    """All failures in one line; each names its exchange."""
-    return "; ".join(failures.values()) or None
 
 
 def _score(row: Row) -> float:
