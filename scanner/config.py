@@ -17,6 +17,7 @@ from scanner.errors import InvalidInput
 from scanner.timeframes import length_ms
 
 STYLES: dict[str, str] = {"scalp": "5m", "day_trade": "4h", "swing": "1h", "position": "1d"}
+TRANSPORTS = ("rest", "push")
 WINDOW = 100  # candles every analysis sees, so that live, replay and backtest agree
 _STYLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
@@ -78,6 +79,8 @@ class StreamConfig:
     weight_share: float = _number(
         0.7, 0.05, 1, "share of an exchange's request weight that all processes of the host may use together"
     )
+
+    transport: str = _choice("rest", TRANSPORTS, "how prices and candles come: asked for, or by websocket")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

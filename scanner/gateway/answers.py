@@ -7,7 +7,7 @@ currency.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -48,7 +48,7 @@ class CandleAnswer:
 
     The last one is usually still forming. `began_ms` is the market time at which the fetch began: a candle that had
     closed well before is final. `dropped` counts rows that no candle can have (nulls, prices <= 0, a time that is no
-    boundary).
+    boundary). A `provisional` one was pushed: only a newer candle in it makes one final, however long ago it closed.
     """
 
     request: CandleRequest
@@ -60,6 +60,7 @@ class CandleAnswer:
     volume: Float  # [n] base currency
     began_ms: int
     dropped: int = 0
+    provisional: bool = False
 
     def __len__(self) -> int:
         return len(self.open_time)
@@ -125,11 +126,23 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class PushFigures:
+    """How pushed data are doing: markets that REST serves meanwhile, and what has been done for how many causes."""
+
+    healing: int = 0
+    connections: int = 0
+    reconnects: int = 0
+    resubscriptions: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    last_cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeState:
     """How an exchange is doing; `state` is one of connecting, live, late, down, restricted, limited, banned.
 
     `ahead_ms` is how far its clock is ahead of ours, 0 while they agree. `deferred` has an entry for every purpose, in
-    small letters.
+    small letters. `push` is None where everything is asked for.
     """
 
     id: str
@@ -140,6 +153,14 @@ class ExchangeState:
     weight: WeightState
     deferred: Mapping[str, Deferred]
     ahead_ms: int = 0
+    push: PushFigures | None = None
+
+    @property
+    def transport(self) -> str:
+        """``rest``, ``push``, or ``push (healing 3)`` while REST serves three of the markets."""
+        if self.push is None:
+            return "rest"
+        return f"push (healing {self.push.healing})" if self.push.healing else "push"
 
 
 def no_numbers() -> Float:

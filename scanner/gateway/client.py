@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +105,10 @@ class ExchangeClient:
         return self.clock.now_ms()
 
     # Lifetime
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What has to run as tasks, from the start to the end."""
+        return [self.run()]
 
     async def run(self) -> None:
         """List the markets, again until it works, then once an hour or when a symbol is denied."""
@@ -310,6 +314,10 @@ class ExchangeClient:
 
     def _succeeded(self, at_ms: int) -> None:
         self.breaker = self.breaker.succeeded(self.steady())
+        self._heard(at_ms)
+
+    def _heard(self, at_ms: int) -> None:
+        """Good data of this market time are here, asked for or not."""
         if not self.breaker.is_open(self.steady()):
             self._tell(failure=None, heard_at=self.steady(), last_data_ms=at_ms)
 

@@ -44,7 +44,7 @@ def connect(spec: ExchangeSpec, timeout_s: float, seen: Callable[[Mapping[str, s
     )
     exchange.seen = seen
     exchange.has["fetchCurrencies"] = False  # costs weight and needs endpoints that prices and candles do not
-    exchange.ssl_context = _ssl_context()
+    exchange.ssl_context = ssl_context()
     exchange.timeout_on_exit = 0  # sessions are closed properly; nothing to wait for
     if spec.pace != 1:
         exchange.rateLimit /= spec.pace
@@ -140,6 +140,6 @@ def _watched_class(ccxt_id: str) -> Any:
 
 
 @functools.cache
-def _ssl_context() -> ssl.SSLContext:
+def ssl_context() -> ssl.SSLContext:
     """Shared: reading the certificates takes tens of milliseconds."""
     return ssl.create_default_context(cafile=certifi.where())

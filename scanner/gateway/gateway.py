@@ -21,6 +21,8 @@ from scanner.errors import InvalidInput, NotRunning
 from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
 from scanner.gateway.client import ExchangeClient
 from scanner.gateway.loop import LoopThread
+from scanner.gateway.push import check_transport
+from scanner.gateway.push.client import PushedClient
 from scanner.gateway.specs import ExchangeSpec
 from scanner.markets import Market
 from scanner.timeframes import length_ms
@@ -46,11 +48,13 @@ class Gateway:
         Longest wait for one HTTP answer.
     price_interval_s : float
         Real seconds between price sweeps; after three without data an exchange is late.
+    transport : str
+        ``rest``, or ``push``: by websocket while that is well, by REST where and while it is not.
 
     Raises
     ------
     InvalidInput
-        Two exchanges have one id, or there is no timeframe.
+        Two exchanges have one id, there is no timeframe, or an exchange does not push what it should.
     """
 
     def __init__(
@@ -63,14 +67,17 @@ class Gateway:
         weight_share: float = 0.7,
         timeout_s: float = 10.0,
         price_interval_s: float = 5.0,
+        transport: str = "rest",
     ) -> None:
         if len({spec.id for spec in specs}) != len(specs):
             raise InvalidInput("exchanges", [spec.id for spec in specs], "names one exchange twice")
         if not timeframes:
             raise InvalidInput("timeframes", list(timeframes), "is empty")
+        check_transport(specs, transport)
+        client = PushedClient if transport == "push" else ExchangeClient
         self._ready = threading.Event()
         self._clients = {
-            spec.id: ExchangeClient(
+            spec.id: client(
                 spec,
                 symbols,
                 clock,
@@ -90,7 +97,8 @@ class Gateway:
         """Begin listing markets in the background; returns at once."""
         self._loop.start()
         for client in self._clients.values():
-            self._submit(client.run(), _log_fault)
+            for work in client.work():
+                self._submit(work, _log_fault)
 
     def stop(self, deadline_s: float = 4.0) -> None:
         """End every task, socket and thread, whatever hangs; iterators in use end at once. May be called again."""

@@ -160,10 +160,10 @@ class Book:
         """Open time of the newest candle this answer makes final, -1 for none.
 
         A candle is final when a newer one exists, or when the fetch began at least the grace after its close. A full
-        page says nothing about what lies beyond it.
+        page says nothing about what lies beyond it, and neither does what was pushed.
         """
         newer = int(answer.open_time[-1]) - step if len(answer.open_time) else -1
-        if len(answer.open_time) >= answer.request.limit:
+        if len(answer.open_time) >= answer.request.limit or answer.provisional:
             return newer
         settled = answer.began_ms - int(self.config.finality_grace_s * 1000)
         return max(newer, open_time_of(settled, step) - step)

@@ -67,6 +67,7 @@ class Run:
             timeframes=tuple(config.styles.values()),
             weight_share=config.weight_share,
             price_interval_s=max(cadence["prices"], SHORTEST_S),
+            transport=config.transport,
         )
         self.intervals = _intervals(config, clock.speed)
         self._judged: tuple[float, list[Freshness]] = (float("-inf"), [])
@@ -173,6 +174,8 @@ def _exchange_status(state: ExchangeState) -> dict[str, Any]:
             purpose: {"count": waiting.count, "oldest_s": waiting.oldest_s and round(waiting.oldest_s, 1)}
             for purpose, waiting in state.deferred.items()
         },
+        "transport": state.transport,
+        "push": None if state.push is None else asdict(state.push),
     }
 
 

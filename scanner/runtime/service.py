@@ -21,6 +21,7 @@ from scanner.errors import NotRunning
 from scanner.fullscan.panel import PanelScanner
 from scanner.fullscan.settings import interval_of
 from scanner.fullscan.standalone import scan_timeframes
+from scanner.gateway.push import check_transport
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
 from scanner.records import MarketTick, utc
@@ -145,6 +146,7 @@ class ScannerService:
             venue = self._open_venue(order.exchanges, self.settings, self._recording)
             store = TrainingStore(self.settings.data_dir)
             try:
+                check_transport(venue.specs, order.config.transport)
                 store.open()
                 run = Run(order, venue, store, self.full_scan)
             except BaseException:  # nothing stays open whatever went wrong; the caller hears of it

@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from scanner.simulated.generated import GeneratedMarkets
 from scanner.simulated.market import COINS
 from scanner.simulated.replay import Recording
 from scanner.simulated.server import SimulatedExchange
+from scanner.simulated.sockets import RAW
 from scanner.simulated.source import Listing, MarketSource, Series, Statistics
 from scanner.simulated.weights import Limits
 
@@ -57,6 +59,7 @@ _BINANCE_PATHS = {
     "papi": "/papi/v1",
     "papiV2": "/papi/v2",
 }
+_BINANCE_STREAMS = ("spot", "margin", "linear", "inverse", "stock", "option", "optionMarket", "optionPrivate", "papi")
 _KUCOIN_APIS = (
     "public",
     "private",
@@ -81,9 +84,10 @@ def recorded(path: str | Path, symbols: list[str] | None = None) -> Recording:
     return Recording.load(path, symbols)
 
 
-def binance_urls(url: str) -> dict[str, str]:
+def binance_urls(url: str) -> dict[str, Any]:
     """What to merge into `urls["api"]` of a ccxt `binance`: every API, so that none reaches the real one."""
-    return {api: url + path for api, path in _BINANCE_PATHS.items()}
+    streams = url.replace("http", "ws", 1) + RAW
+    return {api: url + path for api, path in _BINANCE_PATHS.items()} | {"ws": dict.fromkeys(_BINANCE_STREAMS, streams)}
 
 
 def kucoinfutures_urls(url: str) -> dict[str, str]:

@@ -83,7 +83,47 @@ class Delisted:
     symbol: str  # BTC/USDT
 
 
-Fault = Hang | Drip | Reset | Status | Html | Truncated | Empty | Nulls | Frozen | Skewed | Delisted
+@dataclass(frozen=True)
+class Silent:
+    """A websocket that stays open, answers what it is asked, and tells nothing."""
+
+
+@dataclass(frozen=True)
+class Repeating:
+    """A websocket that tells what it told last, over and over, with the times it had."""
+
+
+@dataclass(frozen=True)
+class HalfDead:
+    """A websocket on which some markets have gone dead; subscribing to them anew helps."""
+
+    symbols: tuple[str, ...]  # BTC/USDT
+
+
+@dataclass(frozen=True)
+class CloseAfter:
+    """A websocket that the exchange closes after so many real seconds."""
+
+    seconds: float
+
+
+Fault = (
+    Hang
+    | Drip
+    | Reset
+    | Status
+    | Html
+    | Truncated
+    | Empty
+    | Nulls
+    | Frozen
+    | Skewed
+    | Delisted
+    | Silent
+    | Repeating
+    | HalfDead
+    | CloseAfter
+)
 
 
 class Faults:

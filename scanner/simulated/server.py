@@ -1,4 +1,4 @@
-"""The loopback exchange: HTTP around a source, on a thread and loop of its own.
+"""The loopback exchange: HTTP and websockets around a source, on a thread and loop of its own.
 
 Everything that decides lies elsewhere (`binance`, `kucoin`, `weights`, `faults`); here requests are taken, counted,
 weighed, spoilt when a test wants it, and answered.
@@ -22,8 +22,10 @@ from scanner.errors import Unreachable
 from scanner.simulated import binance, kucoin, weights
 from scanner.simulated.desk import Refused
 from scanner.simulated.faults import Fault, Faults, clock_faults, delisted, market_time
+from scanner.simulated.sockets import PATH, Sockets
 from scanner.simulated.source import MarketSource
 from scanner.simulated.spoil import before_answer, body_under, send
+from scanner.simulated.streams import Board
 
 _START_S = 10.0
 _GRACE_S = 0.2  # for requests in flight, when the server stops
@@ -43,7 +45,8 @@ class SimulatedExchange:
     real_time : Clock or None
         What weights are counted by; the wall clock unless a test turns it by hand.
 
-    Use as a context manager, or call `start` and `stop`. `faults` and `requests` may be used from any thread.
+    Use as a context manager, or call `start` and `stop`. `faults`, `requests` and `sockets` may be used from any
+    thread. Binance's websocket streams are served under ``/stream/ws`` (raw) and ``/stream`` (combined).
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class SimulatedExchange:
         self._real_time = real_time or WallClock()
         self._binance, self._kucoin = binance.desk(source), kucoin.desk(source)
         self._minute, self._window = weights.MinuteBudget(self._limits), weights.WindowBudget(self._limits)
+        self.sockets = Sockets(self._board, clock.now_ms, clock.speed)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
@@ -154,12 +158,17 @@ class SimulatedExchange:
         if instead is not None:
             instead.headers["Date"] = date
             return instead
+        if request.path.startswith(PATH):
+            return await self.sockets.serve(request, present)
         status, headers, body = self._weighed(request)
         if status:
             self.refused[status] += 1
         else:
             status, body = self._answered(request, present)
         return await send(request, status, headers | {"Date": date}, body_under(present, orjson.dumps(body)), present)
+
+    def _board(self, now_ms: int, gone: frozenset[str]) -> Board:
+        return Board(dataclasses.replace(self._binance, now_ms=now_ms, gone=gone))
 
     def _weighed(self, request: web.BaseRequest) -> tuple[int, dict[str, str], object]:
         """Status of a refusal or 0, headers that tell of weights, and the refusal's body."""

@@ -28,7 +28,7 @@ async def before_answer(
         if isinstance(fault, Hang):
             await _until_cleared(faults)
         elif isinstance(fault, Reset):
-            _cut(request)
+            cut(request)
             return web.Response()  # which nobody gets
         elif isinstance(fault, Status):
             return _status(request.path, fault)
@@ -73,7 +73,7 @@ async def _until_cleared(faults: Faults) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-def _cut(request: web.BaseRequest) -> None:
+def cut(request: web.BaseRequest) -> None:
     """Close so that the client sees a reset, not an end."""
     transport = request.transport
     if transport is not None:

@@ -7,11 +7,11 @@ import json
 import math
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanner.commandline import Parser
-from scanner.config import StreamConfig
+from scanner.config import TRANSPORTS, StreamConfig
 from scanner.errors import InvalidInput
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
 from scanner.order import EMBEDDED, REPLAYS, SIMULATIONS
@@ -72,6 +72,11 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--speed", metavar="N", help="market seconds per real second, simulated or replayed, 0.1 to 100000 (default: 1)"
     )
+    how.add_argument(
+        "--transport",
+        metavar="HOW",
+        help=f"how prices and candles come, {' or '.join(TRANSPORTS)}: asked for, or by websocket (default: rest)",
+    )
     how.add_argument("--config", metavar="FILE", help="JSON or TOML file with fields of StreamConfig")
     how.add_argument("--data-dir", metavar="FOLDER", help="where training data are kept (default: training_data)")
     how.add_argument("--duration", metavar="S", help="stop after this many real seconds")
@@ -96,7 +101,7 @@ def parse(arguments: Sequence[str], base: Settings) -> Options:
         settings=_settings(given, exchanges, base),
         symbols=_listed("--symbols", given.symbols),
         exchanges=exchanges,
-        config=read_config(Path(given.config)) if given.config else StreamConfig(),
+        config=_config(given),
         duration_s=_duration_s(given.duration) if given.duration else None,
     )
 
@@ -119,6 +124,16 @@ def _is_embedded(given: argparse.Namespace, exchanges: Sequence[str] | None, bas
     if exchanges:
         return any(exchange in EMBEDDED for exchange in exchanges)
     return bool(given.simulated or given.replay or base.simulated or base.replay)
+
+
+def _config(given: argparse.Namespace) -> StreamConfig:
+    """The fields of the file, with what the command line says on top."""
+    config = read_config(Path(given.config)) if given.config else StreamConfig()
+    if given.transport is None:
+        return config
+    if given.transport not in TRANSPORTS:
+        raise InvalidInput("--transport", given.transport, f"is not one of {', '.join(TRANSPORTS)}")
+    return replace(config, transport=given.transport)
 
 
 def _exchanges(given: argparse.Namespace) -> list[str] | None:

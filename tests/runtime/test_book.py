@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,16 @@ def test_a_candle_that_just_closed_is_not_final_within_the_grace() -> None:
     late = [CandleAnswer(a.request, a.open_time, *(getattr(a, n) for n in COLUMNS), closes + 15_000) for a in answers]
     book.take(late, closes + 15_000)
     assert len(finals(book, closes + 15_000, Context())) == 1
+
+
+def test_a_pushed_candle_is_final_only_when_a_newer_one_has_come() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closes = NOW - NOW % STEP + STEP
+    for seen_ms, made in ((closes - 1, 0), (closes + 60_000, 1)):  # without and with the next candle
+        answers = [exchange.answer(request, seen_ms) for request in wanted(book, closes + 60_000)]
+        book.take([replace(a, began_ms=closes + 60_000, provisional=True) for a in answers], closes + 60_000)
+        assert len(finals(book, closes + 60_000, Context())) == made
 
 
 COLUMNS = ("open", "high", "low", "close", "volume")

@@ -176,6 +176,27 @@ def test_an_unknown_exchange_starts_nothing(opened: Opener, exchange: str) -> No
     assert service.run is None
 
 
+def test_the_status_tells_how_pushed_data_are_doing(opened: Opener) -> None:
+    service = opened()
+    service.start(service.order(exchanges=["simulated"], config=StreamConfig(transport="push")))
+    wait_for(lambda: state(service, "simulated")["transport"] == "push" and count(service, "simulated"))
+    assert state(service, "simulated")["push"] == {
+        "healing": 0,
+        "connections": 1,
+        "reconnects": 0,
+        "resubscriptions": 0,
+        "causes": {},
+        "last_cause": None,
+    }
+
+
+def test_push_is_refused_before_anything_is_started(opened: Opener) -> None:
+    service = opened()
+    with pytest.raises(InvalidInput, match="simulatedfutures has no websocket"):
+        service.start(service.order(exchanges=["simulatedfutures"], config=StreamConfig(transport="push")))
+    assert not service.running
+
+
 def test_two_scanners_of_one_process_do_not_share_a_folder(opened: Opener) -> None:
     first, second = opened(), opened()
     first.start(first.order(["BTC/USDT"]))

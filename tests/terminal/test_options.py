@@ -72,6 +72,9 @@ WRONG = [
     ("--replay text.parquet", "replay: 'text.parquet'"),
     ("--data-dir ''", "--data-dir"),
     ("--data-dir value.json", "--data-dir"),
+    ("--transport ''", "--transport"),
+    ("--transport pigeon", "--transport: 'pigeon'"),
+    ("--transport push --exchanges simulatedfutures", "simulatedfutures has no websocket"),
     ("--config ''", "--config"),
     ("--config missing.json", "--config: 'missing.json'"),
     ("--config empty", "--config: 'empty'"),
@@ -141,6 +144,14 @@ def test_what_is_not_given_stays_as_the_environment_says() -> None:
     assert options.settings == base
     assert (options.symbols, options.exchanges, options.duration_s) == (None, None, None)
     assert options.config == StreamConfig()
+
+
+def test_the_transport_of_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"transport": "push", "scan_interval": 60}')
+    given = ["--config", str(tmp_path / "config.json")]
+    assert parse(given, Settings()).config.transport == "push"
+    config = parse([*given, "--transport", "rest"], Settings()).config
+    assert (config.transport, config.scan_interval) == ("rest", 60)
 
 
 def test_lists_may_have_blanks_between_names() -> None:
