@@ -60,7 +60,8 @@ def _unfit(cfg: Any) -> str:
 def post_worker_init(worker: Any) -> None:
     """Begin scanning where SCANNER_AUTOSTART says so; answer whoever waits for a scan when the worker is to end."""
     import scanner_api
-    from scanner.api.server import address_of, begin, share_interpreter
+    from scanner.api.interpreter import share_interpreter
+    from scanner.api.server import address_of, begin
     from scanner.errors import FolderInUse, ScannerError
 
     share_interpreter()

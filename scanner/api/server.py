@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from scanner.api.interpreter import share_interpreter
 from scanner.commandline import Parser, refused
 from scanner.errors import InvalidInput, NotRunning, ScannerError
 from scanner.order import EMBEDDED
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 PROGRAM = "scanner_api"
 BACKLOG = 128  # connections that wait to be accepted
-SWITCH_S = 0.001  # at p99 half the wait of Python's 0.005; at 0.0002 switching itself made it worse again
 FIRST_SIGNALS_S = 60.0  # how long the server watches for first signals to announce
 
 
@@ -113,14 +112,6 @@ def address_of(socket_name: Any) -> str:
     """``http://127.0.0.1:5001`` from what a listening socket says of itself."""
     host, port = socket_name[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def share_interpreter() -> None:
-    """Let requests have the interpreter soon while a scan computes.
-
-    Who computes keeps it for a switch interval whenever another thread asks, and one request asks several times.
-    """
-    sys.setswitchinterval(SWITCH_S)
 
 
 def begin(service: ScannerService, address: str) -> None:

@@ -5,6 +5,7 @@ One instance serves a process. Reads never wait for a scan and go on after a sto
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -183,6 +184,7 @@ class ScannerService:
                 self._run.stop()
             finally:
                 self._running = False
+                gc.unfreeze()  # a serving process may have kept the run's objects from the collector
         log.info("stopped after %.2f s", time.monotonic() - began)
         return True
 
