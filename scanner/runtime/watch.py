@@ -122,13 +122,12 @@ def untraded(book: Book) -> list[tuple[Market, Span]]:
     found = []
     for timeframe, panel in book.panels.items():
         through, stored = book.final_through_ms[timeframe], book.stored_through_ms[timeframe]
-        fresh = (panel.open_time[None, :] > stored[:, None]) & (panel.open_time[None, :] <= through[:, None])
-        if timeframe != book.base:
-            fresh &= panel.open_time[None, :] < book.complete_from_ms[:, None]
-        fresh &= panel.filled
-        for row in np.flatnonzero(fresh.any(axis=1)):
-            columns = np.flatnonzero(fresh[row])
-            for run in np.split(columns, np.flatnonzero(np.diff(columns) != 1) + 1):
+        for row in np.flatnonzero((through > stored) & panel.filled.any(axis=1)):
+            fresh = panel.filled[row] & (panel.open_time > stored[row]) & (panel.open_time <= through[row])
+            if timeframe != book.base:
+                fresh &= panel.open_time < book.complete_from_ms[row]
+            columns = np.flatnonzero(fresh)
+            for run in np.split(columns, np.flatnonzero(np.diff(columns) != 1) + 1) if len(columns) else ():
                 first, last = int(panel.open_time[run[0]]), int(panel.open_time[run[-1]])
                 found.append((book.markets[row], (first, last + panel.timeframe_ms)))
     return found
