@@ -2,7 +2,8 @@
 
 An exchange in this process, which lives on, is scanned by another one, at real speed. That process is killed, and
 started again after a pause. Fresh is a market and timeframe that has a signal made since the start. Exchange and
-scanner share the machine's processors. Requests are the exchange's own count.
+scanner share the machine's processors. Requests are the exchange's own count. The first scan finds candles up to an
+hour ago on disk: for whole histories of hundreds of markets the exchange takes minutes to make them up.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ import time
 from pathlib import Path
 
 from scanner.clock import WallClock
+from scanner.config import StreamConfig
 from scanner.gateway.specs import ExchangeSpec
 from scanner.logs import set_up_logging
+from scanner.markets import Market
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.service import ScannerService
 from scanner.runtime.venue import Venue
 from scanner.settings import Settings
-from scanner.simulated import SimulatedExchange, binance_urls, generated
+from scanner.simulated import GeneratedMarkets, SimulatedExchange, binance_urls, generated
+from scanner.store.store import TrainingStore
+from scanner.timeframes import HOUR_MS, length_ms
 
 SHARES = (0.5, 0.9, 1.0)
 LONGEST_S = 600.0
@@ -36,7 +41,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, SimulatedExchange(source, WallClock()) as exchange:
         symbols = [listing.symbol for listing in source.listings() if ":" not in listing.symbol][: options.markets]
         (Path(folder) / "symbols").write_text("\n".join(symbols))
-        process = _measured("cold start", folder, exchange)
+        _fill(folder, source, symbols)
+        process = _measured("first start", folder, exchange)
         time.sleep(options.seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -45,6 +51,19 @@ def main() -> None:
         process = _measured("after the kill", folder, exchange)
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def _fill(folder: str, source: GeneratedMarkets, symbols: list[str]) -> None:
+    """Keep the candles of every symbol up to an hour ago, as a scan that ended then has left them."""
+    until_ms = WallClock().now_ms() - HOUR_MS
+    with TrainingStore(folder) as store:
+        for timeframe in StreamConfig().styles.values():
+            step = length_ms(timeframe)
+            for symbol in symbols:
+                found = source.candles(symbol, timeframe, until_ms - 650 * step, until_ms - step, until_ms)
+                store.append_candles(Market("simulated", symbol), timeframe, *found.columns())
+        store.flush()
+    print(f"{len(symbols)} markets have candles on disk", flush=True)
 
 
 def _measured(name: str, folder: str, exchange: SimulatedExchange) -> subprocess.Popen[str]:

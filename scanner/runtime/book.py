@@ -23,6 +23,15 @@ from scanner.timeframes import length_ms, open_time_of
 UNBOUNDED = 2**62
 NEWS = 3  # candles of one market that count as news; more are a history
 HISTORY = 500  # closed candles a percentile ranks among
+# per market and timeframe, carried into a book of other markets
+CARRIED = (
+    "loaded",
+    "final_through_ms",
+    "told_through_ms",
+    "stored_through_ms",
+    "noted_through_ms",
+    "late_from_ms",
+)
 NEVER_MS = np.iinfo(np.int64).max
 
 
@@ -47,6 +56,8 @@ class Book:
         Per timeframe, open time of each market's newest candle whose final signal has been made; -1 before any.
     stored_through_ms : dict of int64[M]
         Per timeframe, open time of each market's newest candle handed to the store; -1 before any.
+    noted_through_ms : dict of int64[M]
+        Per timeframe, open time up to which the gap ledger knows which candles nobody traded; -1 before any.
     complete_from_ms : int64[M]
         From when on the base panel holds everything the exchange has.
     as_of_ms : int64[M]
@@ -81,6 +92,7 @@ class Book:
         self.final_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.told_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.stored_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
+        self.noted_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.complete_from_ms = np.full(count, NEVER_MS, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
         self.late_from_ms = {timeframe: np.full(count, NEVER_MS, dtype=np.int64) for timeframe in self.style_of}
@@ -98,7 +110,14 @@ class Book:
         for timeframe, panel in self.panels.items():
             book.panels[timeframe].begin_with(panel, rows, known)
             book.told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
-            for name in ("loaded", "final_through_ms", "stored_through_ms", "told_through_ms", "late_from_ms"):
+            for name in (
+                "loaded",
+                "final_through_ms",
+                "stored_through_ms",
+                "noted_through_ms",
+                "told_through_ms",
+                "late_from_ms",
+            ):
                 getattr(book, name)[timeframe][rows] = getattr(self, name)[timeframe][known]
         book.complete_from_ms[rows] = self.complete_from_ms[known]
         book.as_of_ms[rows] = self.as_of_ms[known]
@@ -228,6 +247,7 @@ class Book:
             self.loaded[timeframe][rows] = True
             sure_ms = newest_ms - unsure * panel.timeframe_ms
             self.final_through_ms[timeframe][rows] = self.stored_through_ms[timeframe][rows] = sure_ms
+            self.noted_through_ms[timeframe][rows] = sure_ms
             self.late_from_ms[timeframe][rows] = newest_ms + panel.timeframe_ms
             if timeframe == self.base:
                 self.complete_from_ms[rows] = open_ms[np.cumsum(counts) - counts]
@@ -240,6 +260,7 @@ class Book:
                 panel.forget(rows)
                 self.loaded[timeframe][rows] = False
                 self.final_through_ms[timeframe][rows] = self.stored_through_ms[timeframe][rows] = -1
+                self.noted_through_ms[timeframe][rows] = -1
                 self.late_from_ms[timeframe][rows] = NEVER_MS
             self.complete_from_ms[rows] = NEVER_MS
             self.unproven[rows] = False

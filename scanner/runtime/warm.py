@@ -95,7 +95,8 @@ def _usable(book: Book, store: TrainingStore, market: Market, timeframe: str, no
     reaches = len(rows) > UNSURE and rows.open_time[0] <= max(oldest_ms, enough_ms) + SPARE * step
     kept = rows.since(oldest_ms)
     if len(rows) and not len(kept):
-        book.stored_through_ms[timeframe][book.row_of(market)] = rows.open_time[-1]  # too old to go on from
+        row, too_old_to_go_on_ms = book.row_of(market), rows.open_time[-1]
+        book.stored_through_ms[timeframe][row] = book.noted_through_ms[timeframe][row] = too_old_to_go_on_ms
     return kept if reaches and len(kept) > UNSURE else kept.since(now_ms)
 
 

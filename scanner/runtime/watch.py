@@ -65,12 +65,15 @@ class GapWatch:
         ]
 
     def advanced(self, book: Book) -> None:
-        """Note what the newest answers have shown, before the book's closed candles are handed out."""
-        found = [Gap(market.exchange, market.symbol, NO_TRADE, *span) for market, span in untraded(book)]
+        """Note what the newest answers have shown."""
+        found = []
         for market, (begins, ends) in lost(book):
             split = min(max(begins, book.started_ms), ends)
             found.append(Gap(market.exchange, market.symbol, DOWN, begins, split, "longer than can be fetched"))
             found.append(Gap(market.exchange, market.symbol, OUTAGE, split, ends, "no answer about this market"))
+        found += [Gap(market.exchange, market.symbol, NO_TRADE, *span) for market, span in untraded(book)]
+        for timeframe, through in book.final_through_ms.items():
+            book.noted_through_ms[timeframe] = np.maximum(book.noted_through_ms[timeframe], through)
         found += [Gap(book.exchange, None, BACKFILLED, *span) for span in self._fetched(book)]
         if found:
             self._ledger.append(found)
@@ -115,15 +118,15 @@ class GapWatch:
 
 
 def untraded(book: Book) -> list[tuple[Market, Span]]:
-    """Final candles that nobody traded and that have not been handed to the store: from when to when.
+    """Final candles that nobody traded and that are not noted yet: from when to when.
 
     On a longer timeframe only those from before the base panel's candles: the others are in that.
     """
     found = []
     for timeframe, panel in book.panels.items():
-        through, stored = book.final_through_ms[timeframe], book.stored_through_ms[timeframe]
-        for row in np.flatnonzero((through > stored) & panel.filled.any(axis=1)):
-            fresh = panel.filled[row] & (panel.open_time > stored[row]) & (panel.open_time <= through[row])
+        through, noted = book.final_through_ms[timeframe], book.noted_through_ms[timeframe]
+        for row in np.flatnonzero((through > noted) & panel.filled.any(axis=1)):
+            fresh = panel.filled[row] & (panel.open_time > noted[row]) & (panel.open_time <= through[row])
             if timeframe != book.base:
                 fresh &= panel.open_time < book.complete_from_ms[row]
             columns = np.flatnonzero(fresh)
@@ -135,7 +138,7 @@ def untraded(book: Book) -> list[tuple[Market, Span]]:
 
 def lost(book: Book) -> list[tuple[Market, Span]]:
     """Where candles begin anew, too late to join those stored before: from when to when there will be none."""
-    ends_ms = book.stored_through_ms[book.base] + length_ms(book.base)
+    ends_ms = book.noted_through_ms[book.base] + length_ms(book.base)
     begun = book.loaded[book.base] & (book.final_through_ms[book.base] >= book.complete_from_ms)
-    rows = np.flatnonzero(begun & (book.stored_through_ms[book.base] >= 0) & (book.complete_from_ms > ends_ms))
+    rows = np.flatnonzero(begun & (book.noted_through_ms[book.base] >= 0) & (book.complete_from_ms > ends_ms))
     return [(book.markets[row], (int(ends_ms[row]), int(book.complete_from_ms[row]))) for row in rows]

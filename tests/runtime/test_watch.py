@@ -9,6 +9,7 @@ import pytest
 from scanner.gateway.answers import ExchangeState, WeightState
 from scanner.runtime.asking import wanted
 from scanner.runtime.book import Book
+from scanner.runtime.recorder import Recorder
 from scanner.runtime.warm import proven, warm
 from scanner.runtime.watch import GapWatch
 from scanner.store.gaps import DOWN, NO_TRADE, OUTAGE, UNEXPLAINED, Gap
@@ -60,8 +61,7 @@ class Life:
         answers = [EXCHANGE.answer(request, now_ms) for request in wanted(self.book, now_ms)]
         self.book.take(proven(self.book, answers)[0], now_ms)
         self.watch.advanced(self.book)
-        for closed in self.book.newly_closed():
-            self.store.append_candles(closed.market, closed.timeframe, closed.open_time, *closed.candles.columns())
+        Recorder(self.store, CONFIG).keep_candles(self.book.newly_closed())
 
     def die(self) -> None:
         self.store.close()  # what a killed process had in memory is lost besides; see the tests with real ones
@@ -161,7 +161,6 @@ def test_a_market_without_answers_for_too_long_has_an_outage_of_its_own(tmp_path
         requests = [request for request in wanted(life.book, now) if request.market == BTC]
         life.book.take([EXCHANGE.answer(request, now) for request in requests], now)
         life.watch.advanced(life.book)
-        list(map(len, (closed.open_time for closed in life.book.newly_closed())))
     life.cycle(silent + STEP)
     life.end()
     found = [gap for gap in noted(tmp_path, OUTAGE) if gap.symbol is not None]
