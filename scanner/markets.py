@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from scanner.errors import InvalidInput
+from scanner.renames import KNOWN, Renames
 
 SYMBOL = re.compile(r"[A-Z0-9]{1,24}/[A-Z0-9]{1,12}(:[A-Z0-9]{1,12})?", re.ASCII)
 EXCHANGE = re.compile(r"[a-z][a-z0-9]{1,31}", re.ASCII)
 ASSET = re.compile(r"[A-Z0-9]{1,24}", re.ASCII)
 _SLASH, _COLON = re.compile("%2F", re.IGNORECASE), re.compile("%3A", re.IGNORECASE)
 LONGEST = 80  # characters; no listed symbol comes near
+MOST_SYMBOLS = 5000  # in one list
 
 # Quotes that a symbol written without a separator may end with, longest first where one ends with another.
 QUOTES = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "DAI", "USD", "EUR", "GBP", "TRY", "BRL", "JPY", "BTC", "ETH", "BNB")
@@ -54,24 +56,29 @@ class Market:
 class Wanted(NamedTuple):
     """What a written symbol asks for: a whole symbol, or every market of a base asset.
 
-    ``WBTC`` may be either: its symbol is then ``W/BTC`` and its base ``WBTC``.
+    ``WBTC`` may be either: its symbol is then ``W/BTC`` and its base ``WBTC``. `also` is what
+    the same coin was or is called otherwise.
     """
 
     exchange: str | None
     symbol: str | None
     base: str
+    also: tuple[Wanted, ...] = ()
 
     def matches(self, market: Market) -> bool:
-        """Whether `market` is meant; ``BTC/USDT`` also means the swap ``BTC/USDT:USDT``."""
+        """Whether `market` is meant; ``BTC/USDT`` also means the swap, ``MATIC/USDT`` also ``POL/USDT``."""
         if self.exchange is not None and self.exchange != market.exchange:
             return False
+        return self._means(market) or any(other._means(market) for other in self.also)
+
+    def _means(self, market: Market) -> bool:
         if self.symbol in (market.symbol, market.symbol.partition(":")[0]):
             return True
         by_base = self.symbol is None or self.symbol.partition("/")[0] != self.base
         return by_base and market.base == self.base
 
 
-def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = False) -> Wanted:
+def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = False, renames: Renames = KNOWN) -> Wanted:
     """A symbol as people write it, in any case.
 
     ``BTC/USDT``, ``BTC%2FUSDT`` (already decoded or not), ``BTC-USDT``, ``BTC_USDT``, ``BTCUSDT``,
@@ -81,6 +88,8 @@ def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = Fals
     ----------
     allow_base : bool
         Take ``BTC`` or ``binance:BTC`` as "every market whose base asset is BTC".
+    renames : Renames
+        Coins with several names; asking by one means all.
 
     Raises
     ------
@@ -96,9 +105,11 @@ def parse_symbol(text: object, field: str = "symbol", *, allow_base: bool = Fals
     written = rest.upper()
     symbol, is_base = _with_slash(written), allow_base and ASSET.fullmatch(written) is not None
     if SYMBOL.fullmatch(symbol):
-        return Wanted(exchange, symbol, written if is_base else symbol.partition("/")[0])
+        base, _, rest = symbol.partition("/")
+        also = tuple(Wanted(exchange, f"{other}/{rest}", other) for other in renames.others(base))
+        return Wanted(exchange, symbol, written if is_base else base, also)
     if is_base:
-        return Wanted(exchange, None, written)
+        return Wanted(exchange, None, written, tuple(Wanted(exchange, None, o) for o in renames.others(written)))
     raise InvalidInput(field, text, expected)
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from scanner.errors import InvalidInput
+from scanner.markets import parse_symbol
+from scanner.renames import KNOWN
+from scanner.universe import ALL, Universe
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -22,9 +25,16 @@ NEVER_EMPTY = ("host", "data_dir")
 
 
 def _setting(
-    default: Any, meaning: str, low: float | None = None, high: float | None = None, *, secret: bool = False
+    default: Any,
+    meaning: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    secret: bool = False,
+    check: str | None = None,
 ) -> Any:
-    return field(default=default, repr=not secret, metadata={"meaning": meaning, "low": low, "high": high})
+    facts = {"meaning": meaning, "low": low, "high": high, "check": check}
+    return field(default=default, repr=not secret, metadata=facts)
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,10 @@ class Settings:
     port: int = _setting(5001, "port the API listens on; 0 takes a free one", 0, 65535)
     data_dir: str = _setting("training_data", "folder of the training data")
     state_dir: str = _setting("", "folder in which the processes of this host share request weight and bans")
+    symbols: str = _setting("", "symbols to scan when a start names none, comma separated, or all", check="symbols")
+    universe: str = _setting("", "rule that chooses what to scan when a start names nothing", check="universe")
+    renames: str = _setting("", "renames of coins besides the known ones, OLD=NEW, comma separated", check="renames")
+    memory_mb: int = _setting(0, "memory that a scan is planned for, in MB; 0 is what is free", 0, 10_000_000)
     simulated: bool = _setting(False, "scan the embedded simulated exchange when a start names no exchange")
     replay: str = _setting("", "file or folder of recorded candles to scan when a start names no exchange")
     speed: float = _setting(1.0, "market seconds per real second on a simulated or replayed exchange", 0.1, 100_000)
@@ -114,9 +128,33 @@ def _parsed(spec: dataclasses.Field[Any], text: str, called: str) -> object:
         raise InvalidInput(called, text, "is empty")
     if spec.name == "api_key":
         return _key(text, called)
+    if spec.metadata["check"] is not None and text.strip():
+        CHECKS[spec.metadata["check"]](text, called)
     if spec.type == "str":
         return text
     return _number(text, called, spec.type == "int", spec.metadata["low"], spec.metadata["high"])
+
+
+def listed(text: str, called: str) -> list[str]:
+    """The names between the commas of a text. Raises InvalidInput."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InvalidInput(called, text, "is not a list of names between commas")
+    return parts
+
+
+def _check_symbols(text: str, called: str) -> None:
+    if text.strip().lower() != ALL:
+        for part in listed(text, called):
+            parse_symbol(part, called)
+
+
+# A text setting whose value has a form of its own is read once when it is taken, so that a slip shows at once.
+CHECKS: dict[str, Callable[[str, str], object]] = {
+    "symbols": _check_symbols,
+    "universe": Universe.from_text,
+    "renames": KNOWN.extended,
+}
 
 
 def _number(text: str, called: str, whole: bool, low: float, high: float) -> float:

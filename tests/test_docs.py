@@ -21,7 +21,7 @@ from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.order import EMBEDDED
 from scanner.records import SIGNAL_TYPES
 from scanner.settings import Settings, option, variable
-from scanner.store.names import candle_file, day_file, gap_file
+from scanner.store.names import candle_file, day_file, gap_file, universe_file
 from scanner.store.ownership import LOCK_NAME
 from scanner.terminal import full_scan
 from scanner.terminal.options import parser
@@ -208,6 +208,7 @@ def test_the_training_data_folder_is_told() -> None:
         ("clustering/", day_file(market, day)),
         ("ohlcv/", candle_file(market, "5m")),
         ("gaps/", gap_file("binance", day)),
+        ("universe/", universe_file("binance", day)),
     ]
     assert LOCK_NAME in told
 

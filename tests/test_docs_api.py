@@ -36,7 +36,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with serving(Settings(simulated=True, speed=60, data_dir=str(tmp_path_factory.mktemp("data")))) as client:
         client.post("/api/scanner/continuous/start")
         assert client.post("/api/scanner/scan", {"sync": True}).status == 200
-        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 36, 30)
+        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 40, 30)
         wait_for(lambda: client.get("/api/scanner/continuous/market-state").body["market_state"])
         wait_for(lambda: client.get("/api/scanner/training-data/BTC/USDT").status == 200)
         wait_for(lambda: clusters_of(client), 30)
@@ -122,6 +122,7 @@ NAMED = {
     "deferred": "<purpose>",
     "streams": "<name>",
     "skipped": "<market>",
+    "renamed": "<market>",
     "timeframe_details": "<style>",
     "exchange_details": "<id>",
 }

@@ -11,6 +11,7 @@ from scanner.api.rendering import NOT_RUNNING, error_body, utc_now
 from scanner.config import StreamConfig
 from scanner.errors import NotRunning
 from scanner.runtime.service import ScannerService
+from scanner.universe import Universe
 
 Answer = Response | tuple[Response, int]
 
@@ -21,17 +22,20 @@ def continuous_routes(service: ScannerService) -> Blueprint:
 
     @routes.post("/continuous/start")
     def start() -> Answer:
-        body = json_object(request.get_data(), ("symbols", "exchanges", "config"))
+        body = json_object(request.get_data(), ("symbols", "universe", "exchanges", "config"))
         config = StreamConfig.from_mapping(body["config"]) if body.get("config") is not None else None
-        order = service.order(body.get("symbols"), body.get("exchanges"), config)
+        universe = Universe.from_mapping(body["universe"]) if body.get("universe") is not None else None
+        order = service.order(body.get("symbols"), body.get("exchanges"), config, universe)
         run = service.start(order)
         if run is None:
             return jsonify(status="already_running", message="A scan is already running; stop it first.")
         return jsonify(
             status="started",
             symbols=list(run.order.symbols),
+            universe=run.order.universe.as_dict() if run.order.universe is not None else None,
             exchanges=list(run.order.exchanges),
             timeframes=run.order.config.styles,
+            warnings=list(run.order.warnings),
             message="Scanning; status shows how each exchange is doing.",
         )
 

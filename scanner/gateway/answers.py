@@ -143,6 +143,7 @@ class ExchangeState:
 
     `ahead_ms` is how far its clock is ahead of ours, 0 while they agree. `deferred` has an entry for every purpose, in
     small letters. `push` is None where everything is asked for.
+    `is_idle` is true where nothing can be scanned although the exchange answers, or could: waiting does not help.
     """
 
     id: str
@@ -153,6 +154,7 @@ class ExchangeState:
     weight: WeightState
     deferred: Mapping[str, Deferred]
     ahead_ms: int = 0
+    is_idle: bool = False
     push: PushFigures | None = None
 
     @property

@@ -28,18 +28,25 @@ from scanner.gateway.connection import connect, most_at_once, weight_table
 from scanner.gateway.docket import Docket
 from scanner.gateway.exchange_clock import ExchangeClock
 from scanner.gateway.failures import own_errors
+from scanner.gateway.fitness import shortcoming
 from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.health import Health
-from scanner.gateway.listing import Listing, usable_markets
+from scanner.gateway.listing import Listing
+from scanner.gateway.membership import Members, Wish, members_of
 from scanner.gateway.prices import PriceReader, weight_per_window
 from scanner.gateway.purse import purse_of
+from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.gateway.specs import ExchangeSpec
+from scanner.gateway.symbols import Listed
+from scanner.gateway.turnover import read_volumes
 from scanner.markets import Market
+from scanner.order import Capacity
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0  # nothing is begun with less time left; an exchange that was given less is not to blame
 RELIST_S = 3600.0  # between two looks at the list of markets
+MOST_SNAPSHOTS = 100  # a universe's, kept for whoever comes to take them
 RELIST_SOON_S = 10.0  # likewise, after the exchange denied a symbol it had listed
 
 
@@ -49,28 +56,31 @@ class ExchangeClient:
     def __init__(
         self,
         spec: ExchangeSpec,
-        symbols: Sequence[str],
+        wish: Wish,
         clock: Clock,
         base_timeframe: str,
         *,
         weight_share: float,
         timeout_s: float,
         price_interval_s: float,
+        relist_s: float = RELIST_S,
+        capacity: Callable[[], Capacity | None] = lambda: None,
         on_usable: Callable[[], None] = lambda: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.spec, self.wanted, self.clock = spec, tuple(symbols), ExchangeClock(clock)
+        self.spec, self.wish, self.clock, self.capacity = spec, wish, ExchangeClock(clock), capacity
+        self.relist_s = relist_s
         self.base_timeframe, self.timeout_s, self.price_interval_s = base_timeframe, timeout_s, price_interval_s
         self.on_usable, self.steady = on_usable, steady
         self.exchange = connect(spec, timeout_s, self._seen)
         self.weights = weight_table(self.exchange, spec.pace)
-        kept = weight_per_window(self.weights, len(self.wanted), price_interval_s)
+        kept = weight_per_window(self.weights, wish.expected, price_interval_s)
         self.budget = Budget(self.weights.limit, self.weights.window_s, weight_share, kept)
         self.purse = purse_of(self.budget, spec, steady)
         self.breaker = Breaker(longest_pause_s=price_interval_s)
         self.health = Health()
-        self.usable: dict[Market, Listing] = {}
-        self.skipped: dict[str, str] = {}
+        self.members = Members()
+        self.snapshots: deque[UniverseSnapshot] = deque(maxlen=MOST_SNAPSHOTS)  # that nobody has taken yet
         self._at_once = most_at_once(self.exchange)
         self._asker = Asker(self.exchange, self.purse, steady)
         self._asker.may_go_on = self._is_welcome
@@ -88,6 +98,7 @@ class ExchangeClient:
         """How this exchange is doing now."""
         health = self.health
         word, cause = health.state(self.steady(), self.price_interval_s)
+        idle = isinstance(health.failure, Unsupported) or (health.failure is None and health.unusable is not None)
         deferred = self._backlog.figures(self.steady())
         return ExchangeState(
             self.spec.id,
@@ -98,11 +109,22 @@ class ExchangeClient:
             self._weight,
             deferred,
             self.clock.ahead_ms,
+            idle,
         )
 
     def now_ms(self) -> int:
         """Market time as this exchange counts it."""
         return self.clock.now_ms()
+
+    @property
+    def usable(self) -> dict[Market, Listing]:
+        """The markets that are scanned."""
+        return self.members.usable
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Symbol -> why it is not scanned."""
+        return self.members.skipped
 
     # Lifetime
 
@@ -111,7 +133,7 @@ class ExchangeClient:
         return [self.run()]
 
     async def run(self) -> None:
-        """List the markets, again until it works, then once an hour or when a symbol is denied."""
+        """List the markets, again until it works, then every `relist_s` or when a symbol is denied."""
         if not self._offers_candles():
             return
         failed = 0
@@ -122,9 +144,10 @@ class ExchangeClient:
             if await self._list_markets():
                 failed = 0
                 self._relist.clear()
-                await asyncio.sleep(RELIST_SOON_S)
+                soon_s = min(RELIST_SOON_S, self.relist_s)
+                await asyncio.sleep(soon_s)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._relist.wait(), RELIST_S)
+                    await asyncio.wait_for(self._relist.wait(), self.relist_s - soon_s)
             else:
                 await asyncio.sleep(pause_s(failed, self.price_interval_s, random.random()))
                 failed += 1
@@ -136,19 +159,15 @@ class ExchangeClient:
 
     def _offers_candles(self) -> bool:
         """Whether this exchange can be scanned at all; says so where not."""
-        missing = None
-        if self.exchange.has.get("fetchOHLCV") is not True:
-            missing = "has no candles"
-        elif self.base_timeframe not in (self.exchange.timeframes or {}):
-            missing = f"has no {self.base_timeframe} candles"
+        missing = shortcoming(self.exchange, self.base_timeframe, self.wish.universe)
         if missing is not None:
             failure = Unsupported(f"{self.spec.id} {missing}")
-            self.skipped = {symbol: str(failure) for symbol in self.wanted}
+            self.members = Members(refused={symbol: str(failure) for symbol in self.wish.symbols})
             self._tell(failure=failure)
         return missing is None
 
     async def _list_markets(self) -> bool:
-        """Resolve the wanted symbols against a fresh list; False when there is none to be had now."""
+        """Choose the markets from a fresh list; False when there is none to be had now."""
         if not self._admit():
             return False
         try:
@@ -156,6 +175,7 @@ class ExchangeClient:
                 listed = await self._asker.lists(self.weights.markets, "load_markets", True)
             if not listed:
                 raise BadAnswer(f"{self.spec.id}: lists no markets")
+            volumes = await read_volumes(self.spec.id, self.exchange, self.wish.universe, listed, self._ask_all_tickers)
         except OverBudget:
             self.breaker = self.breaker.released()
             return False
@@ -163,15 +183,28 @@ class ExchangeClient:
             await self._failed(failure)
             return False
         self.breaker = self.breaker.succeeded(self.steady())
-        self._take_list(listed)
+        self._take_list(listed, volumes)
         return True
 
-    def _take_list(self, listed: Mapping[str, Mapping[str, Any]]) -> None:
-        self.usable, self.skipped = usable_markets(self.spec.id, self.exchange, self.wanted, listed)
-        unusable = None if self.usable else f"{self.spec.id}: none of the requested symbols can be used here"
+    async def _ask_all_tickers(self, kind: str) -> Any:
+        return await self._asker.lists(self.weights.all_tickers, "fetch_tickers", None, {"type": kind})
+
+    def _take_list(self, listed: Listed, volumes: Mapping[str, float]) -> None:
+        self.members = members_of(
+            self.spec.id,
+            self.exchange,
+            self.wish,
+            listed,
+            volumes,
+            self.members,
+            self.clock.now_ms(),
+            self.capacity(),
+        )
         heard_at = self.health.heard_at if self.health.listed else self.steady()
-        self._tell(listed=True, failure=None, unusable=unusable, heard_at=heard_at)
-        log.info("%s lists %d of %d symbols", self.spec.id, len(self.usable), len(self.wanted))
+        self._tell(listed=True, failure=None, unusable=self.members.unusable, heard_at=heard_at)
+        log.info("%s lists %d markets, %d are scanned", self.spec.id, len(listed), len(self.usable))
+        if self.members.snapshot is not None and self.members.unusable is None:
+            self.snapshots.append(self.members.snapshot)
         if self.usable:
             self.on_usable()
 

@@ -14,18 +14,25 @@ import time
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from scanner.clock import Clock
 from scanner.errors import InvalidInput, NotRunning
 from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
-from scanner.gateway.client import ExchangeClient
+from scanner.gateway.client import RELIST_S, ExchangeClient
 from scanner.gateway.loop import LoopThread
+from scanner.gateway.membership import Wish
 from scanner.gateway.push import check_transport
 from scanner.gateway.push.client import PushedClient
+from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.gateway.specs import ExchangeSpec
 from scanner.markets import Market
+from scanner.order import Capacity
+from scanner.renames import KNOWN, Renames
 from scanner.timeframes import length_ms
+from scanner.universe import Universe
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -34,7 +41,7 @@ GRACE_S = 0.25  # an exchange's own deadline comes first, so that its partial an
 
 
 class Gateway:
-    """Watches `symbols` on every exchange of `specs`. Started once and stopped once.
+    """Watches `symbols`, or what `universe` chooses, on every exchange of `specs`. Started once and stopped once.
 
     Parameters
     ----------
@@ -50,6 +57,14 @@ class Gateway:
         Real seconds between price sweeps; after three without data an exchange is late.
     transport : str
         ``rest``, or ``push``: by websocket while that is well, by REST where and while it is not.
+    universe : Universe or None
+        Chooses the markets of each exchange, in place of `symbols`.
+    renames : Renames
+        Coins that are looked for by their other names too.
+    relist_s : float
+        Real seconds between two looks at an exchange's list of markets.
+    capacity : Capacity or None
+        How many markets of a universe there is room for on all exchanges together.
 
     Raises
     ------
@@ -68,6 +83,10 @@ class Gateway:
         timeout_s: float = 10.0,
         price_interval_s: float = 5.0,
         transport: str = "rest",
+        universe: Universe | None = None,
+        renames: Renames = KNOWN,
+        relist_s: float = RELIST_S,
+        capacity: Capacity | None = None,
     ) -> None:
         if len({spec.id for spec in specs}) != len(specs):
             raise InvalidInput("exchanges", [spec.id for spec in specs], "names one exchange twice")
@@ -75,16 +94,18 @@ class Gateway:
             raise InvalidInput("timeframes", list(timeframes), "is empty")
         check_transport(specs, transport)
         client = PushedClient if transport == "push" else ExchangeClient
-        self._ready = threading.Event()
+        self._ready, self._capacity = threading.Event(), capacity
         self._clients = {
             spec.id: client(
                 spec,
-                symbols,
+                Wish(tuple(symbols), universe, renames),
                 clock,
                 min(timeframes, key=length_ms),
                 weight_share=weight_share,
                 timeout_s=timeout_s,
                 price_interval_s=price_interval_s,
+                relist_s=relist_s,
+                capacity=partial(self._room, spec.id),
                 on_usable=self._ready.set,
             )
             for spec in specs
@@ -120,6 +141,31 @@ class Gateway:
             for name, client in self._clients.items()
             for symbol, reason in client.skipped.items()
         }
+
+    def renamed(self) -> dict[str, str]:
+        """``binance:MATIC/USDT`` -> the symbol it is scanned as there."""
+        return {
+            f"{name}:{symbol}": own
+            for name, client in self._clients.items()
+            for symbol, own in client.members.renamed.items()
+        }
+
+    def delisted(self, exchange: str) -> tuple[Market, ...]:
+        """Markets that were scanned until the exchange took them off its list."""
+        return tuple(Market(exchange, symbol) for symbol in sorted(self._clients[exchange].members.delisted))
+
+    def universes(self) -> dict[str, UniverseSnapshot]:
+        """Who is in the scan of every exchange by the universe, once it has listed its markets."""
+        snapshots = {name: client.members.snapshot for name, client in self._clients.items()}
+        return {name: snapshot for name, snapshot in snapshots.items() if snapshot is not None}
+
+    def new_universes(self) -> list[UniverseSnapshot]:
+        """The refreshes since the last call, oldest first on each exchange."""
+        taken = []
+        for client in self._clients.values():
+            while client.snapshots:
+                taken.append(client.snapshots.popleft())
+        return taken
 
     def states(self) -> dict[str, ExchangeState]:
         """How every exchange is doing now."""
@@ -177,6 +223,13 @@ class Gateway:
             future = Future()
             future.cancel()
         future.add_done_callback(done)
+
+    def _room(self, exchange: str) -> Capacity | None:
+        """What the other exchanges leave of the capacity."""
+        if self._capacity is None:
+            return None
+        others = sum(len(client.usable) for name, client in self._clients.items() if name != exchange)
+        return replace(self._capacity, markets=max(self._capacity.markets - others, 0))
 
     async def _close_clients(self) -> None:
         closing = (client.close() for client in self._clients.values())

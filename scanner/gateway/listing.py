@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scanner.gateway.connection import candles_per_call
-from scanner.gateway.symbols import resolve_symbols
+from scanner.gateway.symbols import Listed
 from scanner.gateway.volumes import Contract, contract_of
 from scanner.markets import Market
 
@@ -23,14 +23,11 @@ class Listing:
     page: int  # candles one call gives
 
 
-def usable_markets(
-    exchange_id: str, exchange: Any, wanted: Iterable[str], listed: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[Market, Listing], dict[str, str]]:
-    """The wanted markets among ccxt's `listed` ones, and wanted symbol -> reason for the others."""
-    found, skipped = resolve_symbols(exchange_id, wanted, listed)
+def listings_of(exchange_id: str, exchange: Any, found: Mapping[str, str], listed: Listed) -> dict[Market, Listing]:
+    """The markets found among ccxt's `listed` ones; `found` maps symbols to what the exchange calls them."""
     usable = {}
     for symbol, name in found.items():
         market, facts = Market(exchange_id, symbol), listed[name]
         contract = contract_of(str(exchange.id), facts)
         usable[market] = Listing(market, name, facts.get("type") or "spot", contract, candles_per_call(exchange, facts))
-    return usable, skipped
+    return usable

@@ -35,5 +35,5 @@ def _is_forex(facts: Mapping[str, Any], quote: str) -> bool:
 
 def named(exchange: str, wanted: Iterable[str], listed: Listed) -> tuple[list[str], dict[str, str]]:
     """Listed symbols for the wanted ones (``BTC/USDT`` is ``BTC/USDT:USDT`` on a swap venue), and why not."""
-    found, skipped = resolve_symbols(exchange, wanted, listed)
-    return list(found.values()), skipped
+    resolved = resolve_symbols(exchange, wanted, listed)
+    return list(resolved.found.values()), resolved.skipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from scanner.core.volatility import volatility_regime
 from scanner.fullscan.panel import HeldCandles
 from scanner.gateway.answers import CandleSweep
 from scanner.gateway.gateway import Gateway
+from scanner.markets import Market
 from scanner.records import iso
 from scanner.runtime import signals
 from scanner.runtime.asking import wanted
@@ -52,20 +53,24 @@ class Books:
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
         self.filled = threading.Event()  # set once a book has candles, and when nobody need wait any more
 
-    def open(self, gateway: Gateway) -> None:
-        """Open a book for every exchange that has come up, or lists a market it did not before."""
+    def open(self, gateway: Gateway) -> frozenset[Market]:
+        """Open a book for every exchange that has come up, and give each the markets that are listed now; who left."""
+        left: set[Market] = set()
         for exchange, markets in gateway.markets().items():
             book = self.by_exchange.get(exchange)
-            listed = [market for market in markets if book is None or not book.holds(market)]
-            if listed:
+            held = set(book.markets) if book is not None else set()
+            gone, joined = held - set(markets), [market for market in markets if market not in held]
+            if joined or (markets and gone):
                 simulated = self._simulated.get(exchange, False)
                 fresh = (
-                    Book(exchange, listed, self._config, self._started_ms, simulated=simulated)
+                    Book(exchange, markets, self._config, self._started_ms, simulated=simulated)
                     if book is None
-                    else book.grown(listed, gateway.now_ms(exchange))
+                    else book.with_markets(_in_place(book.markets, markets), gateway.now_ms(exchange))
                 )
-                self.note(warm(fresh, self._store, listed, gateway.now_ms(exchange)))
+                self.note(warm(fresh, self._store, joined, gateway.now_ms(exchange)))
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
+            left |= gone
+        return frozenset(left)
 
     def note(self, told: Iterable[str]) -> None:
         """Have something shown in `status`, as long as there is not too much of it."""
@@ -73,6 +78,12 @@ class Books:
             log.warning("%s", text)
             if len(self.notes) < MOST_NOTES:
                 self.notes = (*self.notes, text)
+
+
+def _in_place(old: Sequence[Market], new: Sequence[Market]) -> tuple[Market, ...]:
+    """The new markets, those known before in their old order."""
+    wanted = set(new)
+    return tuple(dict.fromkeys([*(market for market in old if market in wanted), *new]))
 
 
 class PriceCycle:
@@ -85,9 +96,8 @@ class PriceCycle:
     def __call__(self) -> None:
         markets = self._gateway.markets()
         for answer in self._gateway.prices(self._deadline_s):
-            table = self._state.current().ticks.get(answer.exchange)
-            if table is None or not set(answer.markets) <= set(table.markets):
-                table = TickTable.empty(tuple(dict.fromkeys([*markets.get(answer.exchange, ()), *answer.markets])))
+            table = self._state.current().ticks.get(answer.exchange, TickTable.empty(()))
+            table = table.of(tuple(dict.fromkeys([*markets.get(answer.exchange, ()), *answer.markets])))
             columns = (answer.price, answer.quote_volume, answer.bid, answer.ask)
             self._state.publish_ticks(
                 answer.exchange, table.with_sweep(answer.at_ms, answer.markets, columns, self._keep)
@@ -171,7 +181,8 @@ class SignalCycle:
         """Exchanges with a book that this cycle has not been through; a first cycle waits a little for late ones."""
         ends = time.monotonic() + LATE_COMERS_S
         while True:
-            self._books.open(self._gateway)
+            self._state.forget(self._books.open(self._gateway))
+            self._recorder.keep_universes(self._gateway.new_universes())
             fresh = set(self._books.by_exchange) - done
             connecting = any(state.state == "connecting" for state in self._gateway.states().values())
             if fresh or not (self._first and done and connecting) or time.monotonic() > ends or self._over.wait(0.05):

@@ -7,8 +7,8 @@ is stale, however quickly it answers. Pure but for `Pulse`, which remembers; the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -185,3 +185,20 @@ def _causes(exchange: str, state: str, cause: str | None, frozen: bool) -> dict[
         RESTRICTED: trouble or f"{exchange} does not serve this address",
         DELISTED: f"{exchange} does not list it any more",
     }
+
+
+def with_delisted(found: Freshness, markets: Sequence[Market]) -> Freshness:
+    """With markets that are not held any more because the exchange does not list them."""
+    fresh = tuple(market for market in markets if market not in found.markets)
+    if not fresh:
+        return found
+    shape = (len(found.timeframes), len(fresh))
+    return replace(
+        found,
+        markets=(*found.markets, *fresh),
+        age_s=np.hstack([found.age_s, np.full(shape, np.nan)]),
+        state=np.hstack([found.state, np.full(shape, DELISTED, dtype=found.state.dtype)]),
+        behind=np.hstack([found.behind, np.zeros(shape, dtype=np.int64)]),
+        final_ms=np.hstack([found.final_ms, np.full(shape, -1, dtype=np.int64)]),
+        price_age_s=np.concatenate([found.price_age_s, np.full(len(fresh), np.nan)]),
+    )

@@ -64,7 +64,8 @@ class NewestSignals:
 
     def meant(self, wanted: Wanted) -> list[int]:
         """Places of the markets that a written symbol means, in order."""
-        bases = {wanted.base} if wanted.symbol is None else {wanted.base, wanted.symbol.partition("/")[0]}
+        bases = {each.base for each in (wanted, *wanted.also)}
+        bases |= {wanted.symbol.partition("/")[0]} if wanted.symbol else set()
         places = sorted(place for base in bases for place in self.by_base.get(base, ()))
         return [place for place in places if wanted.matches(self._batch(place).markets[self.row[place]])]
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
+from scanner.renames import KNOWN, Renames
 from scanner.runtime.columns import Record
 from scanner.runtime.newest import NewestSignals
 from scanner.timeframes import LENGTH_MS
@@ -21,6 +22,7 @@ class SignalQuery:
     timeframe: str | None = None  # a timeframe or a style
     min_score: float = 0.0
     limit: int = 50
+    renames: Renames = KNOWN
 
 
 def select_signals(newest: NewestSignals, query: SignalQuery, styles: Mapping[str, str]) -> list[Record]:
@@ -33,7 +35,7 @@ def select_signals(newest: NewestSignals, query: SignalQuery, styles: Mapping[st
     """
     if query.symbol is None:
         return newest.records(newest.best(query.min_score, _timeframe(query, styles), query.limit))
-    found = newest.records(newest.meant(parse_symbol(query.symbol, allow_base=True)))
+    found = newest.records(newest.meant(parse_symbol(query.symbol, allow_base=True, renames=query.renames)))
     return select_records(found, query, styles)
 
 
@@ -41,7 +43,7 @@ def select_records(records: Sequence[Record], query: SignalQuery, styles: Mappin
     """The same among plain records, as they are read from disk."""
     chosen = [record for record in records if (record["combined_score"] or 0.0) >= query.min_score]
     if query.symbol is not None:
-        wanted = parse_symbol(query.symbol, allow_base=True)
+        wanted = parse_symbol(query.symbol, allow_base=True, renames=query.renames)
         chosen = [record for record in chosen if wanted.matches(market_of(record))]
     if (timeframe := _timeframe(query, styles)) is not None:
         chosen = [record for record in chosen if record["timeframe"] == timeframe]

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from scanner.config import StreamConfig
 from scanner.core.candles import Bool
 from scanner.errors import FolderInUse, StoreFailure
+from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES
 from scanner.runtime.batches import SignalBatch, cluster_signature
@@ -38,6 +40,16 @@ class Kept:
         self.signal_type = np.full(len(markets), -1, dtype=np.int64)
         self.score = np.full(len(markets), np.nan)
         self.clusters = np.zeros((len(markets), 4), dtype=np.int64)
+
+    def of(self, markets: tuple[Market, ...]) -> Kept:
+        """The same memory for just these markets."""
+        row_of = {market: row for row, market in enumerate(self.markets)}
+        fresh = Kept(markets)
+        for row, market in enumerate(markets):
+            if (old := row_of.get(market)) is not None:
+                fresh.signal_type[row], fresh.score[row] = self.signal_type[old], self.score[old]
+                fresh.clusters[row] = self.clusters[old]
+        return fresh
 
     def changed(self, batch: SignalBatch) -> Bool:
         """bool[n]: the type differs from the last kept one, or the score has moved."""
@@ -131,10 +143,17 @@ class Recorder:
             rows = [(part.market, part.timeframe, Rows(part.open_time, part.values)) for part in closed]
             _kept_or_shown(lambda: self._store.append_closed(rows))
 
+    def keep_universes(self, snapshots: Iterable[UniverseSnapshot]) -> None:
+        """Store who was in the scan."""
+        for snapshot in snapshots:
+            _kept_or_shown(partial(self._store.append_universe, snapshot.exchange, snapshot.record(), snapshot.at_ms))
+
     def _memory(self, batch: SignalBatch, markets: tuple[Market, ...]) -> Kept:
         key = (batch.exchange, batch.timeframe)
-        if key not in self._kept or self._kept[key].markets != markets:
+        if key not in self._kept:
             self._kept[key] = Kept(markets)
+        elif self._kept[key].markets != markets:
+            self._kept[key] = self._kept[key].of(markets)
         return self._kept[key]
 
     def _worth_keeping(self, batch: SignalBatch, memory: Kept) -> Bool:

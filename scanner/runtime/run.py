@@ -13,8 +13,10 @@ import numpy as np
 
 from scanner.config import StreamConfig
 from scanner.gateway.answers import ExchangeState
+from scanner.gateway.client import RELIST_S
 from scanner.gateway.gateway import Gateway
-from scanner.order import StartOrder
+from scanner.order import Capacity, StartOrder
+from scanner.renames import KNOWN, Renames
 from scanner.runtime.cycles import (
     Books,
     FullScan,
@@ -23,18 +25,20 @@ from scanner.runtime.cycles import (
     PriceCycle,
     SignalCycle,
 )
-from scanner.runtime.freshness import Freshness, Intervals, judge
+from scanner.runtime.freshness import Freshness, Intervals, judge, with_delisted
 from scanner.runtime.freshness_report import summary
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import Snapshot, State
 from scanner.runtime.streams import SHORTEST_S, Streams
+from scanner.runtime.universe_report import renamed, universe_status
 from scanner.runtime.venue import Venue
 from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
 
 log = logging.getLogger(__name__)
 
+SHORTEST_REFRESH_S = 1.0  # between two lists of markets, however fast market time runs
 STOP_S = 4.5  # everything of a run has ended within this
 JUDGED_EVERY_S = 1.0  # freshness: readers between two judgements get the same one
 SHORTEST_JUDGED_S = 2.0  # real seconds within which data may be expected where market time runs fast
@@ -45,8 +49,16 @@ FULL_SCAN_S = 2.0  # and never longer: a stop waits for it
 class Run:
     """Gateway, streams and books of one start; `stop` ends them all, and its state stays readable."""
 
-    def __init__(self, order: StartOrder, venue: Venue, store: TrainingStore, full_scan: FullScan) -> None:
-        self.order, self.venue, self.store = order, venue, store
+    def __init__(
+        self,
+        order: StartOrder,
+        venue: Venue,
+        store: TrainingStore,
+        full_scan: FullScan,
+        renames: Renames = KNOWN,
+        room: Capacity | None = None,
+    ) -> None:
+        self.order, self.venue, self.store, self.renames = order, venue, store, renames
         self.started_at = datetime.now(UTC)
         config, clock = order.config, venue.clock
         self.state = State(config.max_signals_per_market)
@@ -58,6 +70,7 @@ class Run:
             "signals": config.signal_generation_interval,
             "market_state": config.market_state_interval,
             "full_scan": config.scan_interval,
+            "universe": config.universe_refresh_interval,
         }
         cadence = {name: seconds / clock.speed for name, seconds in intervals.items()}
         self.gateway = Gateway(
@@ -68,6 +81,10 @@ class Run:
             weight_share=config.weight_share,
             price_interval_s=max(cadence["prices"], SHORTEST_S),
             transport=config.transport,
+            universe=order.universe,
+            renames=renames,
+            relist_s=RELIST_S if order.universe is None else max(cadence["universe"], SHORTEST_REFRESH_S),
+            capacity=room,
         )
         self.intervals = _intervals(config, clock.speed)
         self._judged: tuple[float, list[Freshness]] = (float("-inf"), [])
@@ -107,6 +124,7 @@ class Run:
             self._signals.end()
             self.gateway.stop(deadline_s=STOP_S / 2)
             self.streams.stop(max(ends - time.monotonic(), 0.5))
+            self.recorder.keep_universes(self.gateway.new_universes())
         finally:
             self.watch.end(self.gateway.now_ms)
             self.venue.close()
@@ -131,8 +149,16 @@ class Run:
             price_ms = table.newest(held.markets)[1] if table else np.zeros(len(held.markets), dtype=np.int64)
             word, cause = states[name].state, states[name].cause
             gone = frozenset(held.markets) - frozenset(self.gateway.markets()[name])
-            found.append(judge(name, held, price_ms, self.intervals, self.gateway.now_ms(name), word, cause, gone))
+            judged = judge(name, held, price_ms, self.intervals, self.gateway.now_ms(name), word, cause, gone)
+            found.append(with_delisted(judged, self.gateway.delisted(name)))
         return found
+
+    def nothing_to_scan(self) -> str | None:
+        """Why no exchange can be scanned as things stand; None while one can, or may turn out to."""
+        states = self.exchange_states().values()
+        if self.state.current().ticks or not all(state.is_idle for state in states):
+            return None
+        return "; ".join(str(state.cause) for state in states)
 
     @property
     def exhausted(self) -> bool:
@@ -154,6 +180,8 @@ class Run:
             "freshness": summary(self.freshness()),
             "streams": self.streams.figures(),
             "skipped": {**self.order.skipped, **self.gateway.skipped()},
+            "renamed": renamed(self.gateway.renamed(), self.renames),
+            "universe": universe_status(self.order.universe, self.gateway.universes()),
             "started_at": self.started_at.isoformat(),
             "config": self.order.config.as_dict(),
             "store": self.store.health(),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,25 +23,29 @@ from scanner.errors import NotRunning
 from scanner.fullscan.panel import PanelScanner
 from scanner.fullscan.settings import interval_of
 from scanner.fullscan.standalone import scan_timeframes
+from scanner.gateway.fitness import shortcomings
 from scanner.gateway.push import check_transport
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
-from scanner.order import REPLAYS, SPOT_SIMULATED, StartOrder, limited_to
+from scanner.order import REPLAYS, SPOT_SIMULATED, Capacity, StartOrder, limited_to, with_room, without_unfit
 from scanner.records import MarketTick, utc
+from scanner.renames import KNOWN
 from scanner.runtime.base.connecting import try_exchange
 from scanner.runtime.base.orders import Orders
 from scanner.runtime.base.scans import BaseScans, Scan
 from scanner.runtime.columns import Record
 from scanner.runtime.cycles import FullScan
 from scanner.runtime.freshness_report import FreshnessQuery, rows, summary, unready
+from scanner.runtime.memory import capacity
 from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals
 from scanner.runtime.run import Run
 from scanner.runtime.standing import StandingWish
-from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges
-from scanner.settings import Settings
+from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges, spoken
+from scanner.settings import Settings, listed, variable
 from scanner.simulated import Recording
 from scanner.store.gaps import Gap
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
+from scanner.universe import ALL, Universe
 
 FRESH_CYCLES = 3  # a signal older than this many intervals is not fresh
 
@@ -77,6 +82,7 @@ class ScannerService:
         base_scan: Scan = scan_timeframes,
     ) -> None:
         self.settings = settings or Settings()
+        self.renames = KNOWN.extended(self.settings.renames, variable("renames"))
         self.full_scan: FullScan = full_scan or PanelScanner()
         self._open_venue = venues
         self._lock = threading.Lock()  # held while a run starts or stops, never while one scans
@@ -104,19 +110,35 @@ class ScannerService:
         """The current run, or the last one after a stop."""
         return self._run
 
-    def order(self, symbols: object = None, exchanges: object = None, config: StreamConfig | None = None) -> StartOrder:
-        """A checked start order; None stands for the defaults. Raises InvalidInput."""
+    def order(
+        self,
+        symbols: object = None,
+        exchanges: object = None,
+        config: StreamConfig | None = None,
+        universe: Universe | None = None,
+    ) -> StartOrder:
+        """A checked start order; None stands for the defaults, and a universe stands in place of symbols.
+
+        Raises
+        ------
+        InvalidInput
+            A value is wrong, none of the exchanges can be scanned, or there is no memory for so many markets.
+        UnknownExchange
+        """
         config = config or StreamConfig()
         ids = self._default_exchanges() if exchanges is None else exchanges
-        texts = self._default_symbols(ids) if symbols is None else symbols
-        return self._servable(StartOrder.checked(texts, ids, config))
+        if symbols is None and universe is None:
+            symbols, universe = self._default_symbols()
+        return self._servable(StartOrder.checked(symbols, ids, config, universe))
 
     def _servable(self, order: StartOrder) -> StartOrder:
-        """The order without what the recording, if one is to be scanned, cannot serve."""
+        """The order without what cannot be scanned, as far as that is known before anything is; see `order`."""
         recording = self.recording()
-        if recording is None or not any(exchange in REPLAYS for exchange in order.exchanges):
-            return order
-        return limited_to(order, recording.timeframes_servable, f"a recording of {recording.resolution} candles")
+        if recording is not None and any(exchange in REPLAYS for exchange in order.exchanges):
+            order = limited_to(order, recording.timeframes_servable, f"a recording of {recording.resolution} candles")
+        lacks = shortcomings(spoken(order.exchanges), order.config.base_timeframe, order.universe)
+        order = without_unfit(order, lacks)
+        return order if self._running else with_room(order, self._room(order))
 
     def resume(self) -> Run | None:
         """Start again what was being scanned when a process before this one ended without a stop.
@@ -149,7 +171,7 @@ class ScannerService:
             try:
                 check_transport(venue.specs, order.config.transport)
                 store.open()
-                run = Run(order, venue, store, self.full_scan)
+                run = Run(order, venue, store, self.full_scan, self.renames, self._room(order))
             except BaseException:  # nothing stays open whatever went wrong; the caller hears of it
                 venue.close()
                 store.close()
@@ -162,8 +184,8 @@ class ScannerService:
             self._run, self._running = run, True
             self.wish.keep(order, store)
         log.info(
-            "scanning %d symbols on %s, timeframes %s",
-            len(order.symbols),
+            "scanning %s on %s, timeframes %s",
+            f"{len(order.symbols)} symbols" if order.universe is None else "a universe",
             ", ".join(order.exchanges),
             ", ".join(order.config.styles.values()),
         )
@@ -206,9 +228,19 @@ class ScannerService:
             return replay_exchanges(recording)
         return (SPOT_SIMULATED,) if self.settings.simulated else DEFAULT_EXCHANGES
 
-    def _default_symbols(self, exchanges: object) -> Sequence[str]:
-        recording = self.recording()
-        return tuple(recording.symbols) if recording is not None else DEFAULT_SYMBOLS
+    def _default_symbols(self) -> tuple[object, Universe | None]:
+        """What is scanned when a start names nothing: symbols, or a universe."""
+        settings, recording = self.settings, self.recording()
+        if settings.universe.strip():
+            return None, Universe.from_text(settings.universe, variable("universe"))
+        if settings.symbols.strip().lower() == ALL:
+            return ALL, None
+        if settings.symbols.strip():
+            return listed(settings.symbols, variable("symbols")), None
+        return tuple(recording.symbols) if recording is not None else DEFAULT_SYMBOLS, None
+
+    def _room(self, order: StartOrder) -> Capacity | None:
+        return capacity(order.config, self.settings.memory_mb)
 
     # --- reads -----------------------------------------------------------------------------------------------------
 
@@ -226,6 +258,7 @@ class ScannerService:
         NotRunning
             Nothing was ever scanned here and nothing is on disk.
         """
+        query = replace(query, renames=self.renames)
         if self._run is not None:
             return select_signals(self._run.state.current().signals, query, self._styles())
         return select_records(self._stored_records(), query, self._styles())
@@ -239,7 +272,7 @@ class ScannerService:
         ------
         InvalidInput, NotRunning
         """
-        wanted = parse_symbol(symbol)
+        wanted = parse_symbol(symbol, renames=self.renames)
         if self._run is not None:
             newest = self._run.state.current().signals
             records = newest.records(newest.meant(wanted))
@@ -263,7 +296,7 @@ class ScannerService:
         ------
         InvalidInput, NothingStored
         """
-        wanted = parse_symbol(symbol)
+        wanted = parse_symbol(symbol, renames=self.renames)
         run = self._run
         store = run.store if run is not None and self._running else self._reader
         timeframes = tuple(run.order.config.styles.values()) if run is not None else tuple(LENGTH_MS)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from scanner.markets import Market
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.columns import Record
 from scanner.runtime.freshness import Held
@@ -79,8 +82,22 @@ class State:
                 kept_signals=self._history.count(),
             )
 
+    def forget(self, markets: Collection[Market]) -> None:
+        """Take markets that are not scanned any more out of the newest signals; what was remembered of them stays."""
+        if not markets:
+            return
+        with self._lock:
+            newest = {key: _without(batches, markets) for key, batches in self._snapshot.newest.items()}
+            signals = NewestSignals.of(batch for batches in newest.values() for batch in batches)
+            self._snapshot = replace(self._snapshot, newest=MappingProxyType(newest), signals=signals)
+
     def history(self) -> dict[str, deque[Record]]:
         """Every remembered signal as records, keyed ``binance:BTC/USDT:5m``."""
         with self._lock:
             history = self._history.copy()
         return history.by_market()
+
+
+def _without(batches: tuple[SignalBatch, ...], markets: Collection[Market]) -> tuple[SignalBatch, ...]:
+    kept = [(batch, [i for i, market in enumerate(batch.markets) if market not in markets]) for batch in batches]
+    return tuple(batch if len(rows) == len(batch) else batch.take(np.array(rows)) for batch, rows in kept if rows)

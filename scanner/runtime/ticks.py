@@ -32,6 +32,20 @@ class TickTable:
         columns = [np.empty((len(markets), 0)) for _ in range(4)]
         return cls(markets, np.empty(0, dtype=np.int64), *columns)
 
+    def of(self, markets: tuple[Market, ...]) -> TickTable:
+        """The same ticks for just these markets; those that are new here have none yet."""
+        if markets == self.markets:
+            return self
+        row_of = {market: row for row, market in enumerate(self.markets)}
+        new = np.array([row for row, market in enumerate(markets) if market in row_of], dtype=np.int64)
+        old = np.array([row_of[markets[row]] for row in new], dtype=np.int64)
+        columns = []
+        for kept in (self.price, self.quote_volume, self.bid, self.ask):
+            column = np.full((len(markets), kept.shape[1]), np.nan)
+            column[new] = kept[old]
+            columns.append(column)
+        return TickTable(markets, self.time_ms, *columns)
+
     def with_sweep(
         self, at_ms: int, markets: tuple[Market, ...], columns: tuple[Float, Float, Float, Float], keep: int
     ) -> TickTable:

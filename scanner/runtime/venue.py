@@ -87,6 +87,14 @@ def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recordin
     return Venue(_embedded_specs(exchanges, server.url, settings), clock, [server], settings=settings)
 
 
+def spoken(exchanges: Sequence[str]) -> tuple[ExchangeSpec, ...]:
+    """The exchanges of these ids, to be looked at only: the embedded ones have no address. Raises UnknownExchange."""
+    return tuple(
+        _embedded_specs([exchange], "", Settings())[0] if exchange in EMBEDDED else real_exchange(exchange)
+        for exchange in exchanges
+    )
+
+
 def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording) -> Venue:
     clock = ScaledClock(replay_start_ms(recording), settings.speed, until_ms=recording.end_ms + AFTERMATH_MS)
     server = SimulatedExchange(recording, clock, limits=_limits(settings.speed))

@@ -47,6 +47,13 @@ def gap_file(exchange: str, moment_ms: int) -> str:
     return f"{exchange}_{utc(moment_ms).date().isoformat()}.json"
 
 
+def universe_file(exchange: str, moment_ms: int) -> str:
+    """Name of the file that holds the universes of an exchange of the UTC day of `moment_ms`; raises InvalidInput."""
+    if not EXCHANGE.fullmatch(exchange):
+        raise InvalidInput("exchange", exchange, "is not an exchange id such as 'binance'")
+    return f"{exchange}_{utc(moment_ms).date().isoformat()}.json"
+
+
 def candle_file(market: Market, timeframe: str) -> str:
     """Name of the file that holds `market`'s candles of one timeframe; raises InvalidInput."""
     length_ms(timeframe)

@@ -1,7 +1,8 @@
 """TrainingStore: the one writer of a data folder, and the reader of what it and its predecessors wrote.
 
 Layout: ``signals/`` and ``clustering/`` hold a JSON array per market and UTC day, ``ohlcv/`` a Parquet file per market
-and timeframe. What cannot be written is counted and shown by `health`, and stops nothing else.
+and timeframe, ``universe/`` a JSON array per exchange and UTC day. What cannot be written is counted and shown by
+`health`, and stops nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from scanner.store.health import Health
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
+from scanner.store.universe_files import UniverseFiles
 from scanner.store.wish import WishFile
 from scanner.timeframes import DAY_MS, length_ms
 
@@ -62,10 +64,13 @@ class TrainingStore:
         self.signals_path = self.base_path / "signals"
         self.ohlcv_path = self.base_path / "ohlcv"
         self.clustering_path = self.base_path / "clustering"
-        self._folders = (self.signals_path, self.ohlcv_path, self.clustering_path, self.base_path / GAPS)
+        self.universe_path = self.base_path / "universe"
+        records = (self.signals_path, self.ohlcv_path, self.clustering_path)
+        self._folders = (*records, self.universe_path, self.base_path / GAPS)
         self._health = Health(self.base_path, clock)
         self._signals = RecordFiles(self.signals_path, file_signal, self._health)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
+        self._universes = UniverseFiles(self.universe_path, self._health)
         self._candles = CandleFiles(self.ohlcv_path, clock, self._note_candles)
         self.wish = WishFile(self.base_path, self._health)
         self.gaps = GapFiles(self.base_path, self._health, self._own)
@@ -125,7 +130,7 @@ class TrainingStore:
             lost = self._candles.count()["waiting"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
-            for folder in (self._signals, self._clusters, self.gaps):
+            for folder in (self._signals, self._clusters, self._universes, self.gaps):
                 with suppress(OSError):
                     folder.close()
         finally:
@@ -163,6 +168,24 @@ class TrainingStore:
     def append_clusters(self, records_by_market: Batch, at_ms: int) -> None:
         """Keep cluster records, once per market, timeframe and timestamp; as `append_signals` otherwise."""
         self._append(self._clusters, records_by_market, at_ms)
+
+    def append_universe(self, exchange: str, record: Mapping[str, Any], at_ms: int) -> None:
+        """Keep who was in the scan of an exchange at a market time.
+
+        Raises
+        ------
+        InvalidInput
+            The exchange cannot be a file name.
+        StoreFailure
+            It could not be kept.
+        """
+        names.universe_file(exchange, at_ms)
+        try:
+            self._own()
+        except (StoreFailure, FolderInUse):
+            self._health.lose(1)
+            raise
+        self._universes.append(exchange, record, at_ms)
 
     def append_candles(
         self,
@@ -337,7 +360,7 @@ class TrainingStore:
             ``waiting``: candles not in their file yet; ``files``, ``bytes``: size of the folder, at most half a minute
             ago.
         """
-        candles, days = self._candles.count(), (self._signals, self._clusters)
+        candles, days = self._candles.count(), (self._signals, self._clusters, self._universes)
         return self._health.report() | {
             "repaired": sum(folder.repaired for folder in days),
             "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
@@ -352,7 +375,7 @@ class TrainingStore:
             return self._clock() >= until
 
         with ExitStack() as stack:  # one that fails keeps the others from nothing
-            for kind in (self.gaps, self._clusters, self._signals):
+            for kind in (self.gaps, self._universes, self._clusters, self._signals):
                 stack.callback(kind.sync, is_late)
 
     def _own(self) -> None:

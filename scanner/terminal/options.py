@@ -15,7 +15,8 @@ from scanner.config import TRANSPORTS, StreamConfig
 from scanner.errors import InvalidInput
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
 from scanner.order import EMBEDDED, REPLAYS, SIMULATIONS
-from scanner.settings import Settings, option
+from scanner.settings import Settings, listed, option
+from scanner.universe import ALL, Universe
 
 SHORTEST_S, LONGEST_S = 0.1, 1e9  # durations
 
@@ -25,6 +26,8 @@ examples:
       scan the embedded simulated exchange; needs no network
   python continuous_scanner.py --symbols BTC/USDT,ETH/USDT --exchanges binance
       scan two markets of a real exchange
+  python continuous_scanner.py --universe quote=USDT,top=200 --exchanges binance
+      scan the 200 largest markets, chosen anew every hour
   python continuous_scanner.py --replay recorded.parquet --speed 3600
       scan recorded candles, an hour of market time every second, and print a summary
   python continuous_scanner.py --simulated --speed 60 --duration 120 --data-dir /tmp/trial
@@ -39,7 +42,8 @@ class Options:
     """What the command line asks for; None stands for the defaults of the service."""
 
     settings: Settings
-    symbols: list[str] | None
+    symbols: list[str] | str | None
+    universe: Universe | None
     exchanges: list[str] | None
     config: StreamConfig
     duration_s: float | None
@@ -56,10 +60,16 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--symbols",
         metavar="LIST",
-        help=f"symbols, comma separated (default: {', '.join(DEFAULT_SYMBOLS)}; of a recording, everything in it)",
+        help=f"symbols, comma separated, or all (default: {', '.join(DEFAULT_SYMBOLS)}; of a recording, all)",
     )
     what.add_argument(
         "--exchanges", metavar="LIST", help=f"exchange ids, comma separated (default: {', '.join(DEFAULT_EXCHANGES)})"
+    )
+    what.add_argument(
+        "--universe",
+        metavar="RULE",
+        help="a rule in place of symbols, chosen by hourly: quote=USDT,top=200,min_volume_usd=1e6,"
+        "include=BTC/USDC,exclude=XRP/USDT; every part is optional",
     )
     what.add_argument("--simulated", action="store_true", help="scan the embedded simulated exchange")
     what.add_argument(
@@ -99,7 +109,8 @@ def parse(arguments: Sequence[str], base: Settings) -> Options:
     exchanges = _exchanges(given)
     return Options(
         settings=_settings(given, exchanges, base),
-        symbols=_listed("--symbols", given.symbols),
+        symbols=_symbols(given.symbols),
+        universe=_universe(given),
         exchanges=exchanges,
         config=_config(given),
         duration_s=_duration_s(given.duration) if given.duration else None,
@@ -157,13 +168,22 @@ def read_config(path: Path) -> StreamConfig:
     return StreamConfig.from_mapping(values, prefix=path.name)
 
 
+def _symbols(text: str | None) -> list[str] | str | None:
+    return ALL if text is not None and text.strip().lower() == ALL else _listed("--symbols", text)
+
+
+def _universe(given: argparse.Namespace) -> Universe | None:
+    if given.universe is None:
+        return None
+    if given.symbols is not None and given.symbols.strip().lower() != ALL:
+        raise InvalidInput("--universe", given.universe, "and --symbols exclude each other; include=... names symbols")
+    return Universe.from_text(given.universe, "--universe")
+
+
 def _listed(called: str, text: str | None) -> list[str] | None:
     if text is None:
         return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(parts):
-        raise InvalidInput(called, text, "is not a list of names between commas")
-    return parts
+    return listed(text, called)
 
 
 def _duration_s(text: str) -> float:

@@ -37,35 +37,39 @@ PATIENCE_S = 60.0  # a replay whose last candles cannot be settled ends this lon
 
 
 def main(arguments: Sequence[str], environ: dict[str, str], console: Console | None = None) -> int:
-    """Run the program; the exit status, 2 for wrong input."""
+    """Run the program; the exit status, 2 for wrong input, even where only the exchanges can tell that it is."""
     stopping = stop_on_signals()  # first: loading a recording takes a moment
     try:
         options = parse(arguments, Settings.from_env(environ))
         set_up_logging(options.settings.log_level)
         service = ScannerService(replace(options.settings, resume=False))  # its command line says what is scanned
-        run = service.start(service.order(options.symbols, options.exchanges, options.config))
+        order = service.order(options.symbols, options.exchanges, options.config, options.universe)
+        for warning in order.warnings:
+            log.warning("%s", warning)
+        run = service.start(order)
     except ScannerError as error:
         return refused("continuous_scanner", error)
     assert run is not None
     console = console or Console()
     try:
         watch(service, run, options, stopping, console)
+        idle = run.nothing_to_scan()
     finally:
         service.stop()
     status, speed = service.status(), run.venue.clock.speed
     text = summary(status, run.recorder.tally, speed, Path(options.settings.data_dir), _replayed(service, run))
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-    return 0
+    return 0 if idle is None else refused("continuous_scanner", ScannerError(f"nothing can be scanned: {idle}"))
 
 
 def watch(service: ScannerService, run: Run, options: Options, stopping: threading.Event, console: Console) -> None:
-    """Show how it goes until the duration is over, the recording is exhausted, or a signal arrives."""
+    """Show how it goes until the duration or the recording is over, nothing can be scanned, or a signal comes."""
     ends = time.monotonic() + (options.duration_s if options.duration_s is not None else float("inf"))
     over = _Over(run)
 
     def going_on() -> bool:
         left_s = ends - time.monotonic()
-        return not over() and left_s > 0 and not stopping.wait(min(REFRESH_S, left_s))
+        return not over() and run.nothing_to_scan() is None and left_s > 0 and not stopping.wait(min(REFRESH_S, left_s))
 
     if console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -133,5 +137,6 @@ def _replayed(service: ScannerService, run: Run) -> list[str]:
         return []
     base = run.order.config.base_timeframe
     span = clock.start_ms, min(clock.now_ms(), run.venue.end_ms)
+    symbols = {market.symbol for markets in run.gateway.markets().values() for market in markets}
     signals = sum(count for (timeframe, _), count in run.recorder.tally.finals.items() if timeframe == base)
-    return [coverage(signals, closed_candles(recording.listings(), run.order.symbols, base, span), base, span)]
+    return [coverage(signals, closed_candles(recording.listings(), symbols, base, span), base, span)]

@@ -34,11 +34,22 @@ def summary(status: Mapping[str, Any], tally: Tally, speed: float, data_dir: Pat
             + (f", last error {figures['last_error']}" if figures["last_error"] else "")
             for name, figures in status["streams"].items()
         ),
+        *_universe(status),
+        *(f"  renamed {market}: {name}" for market, name in status["renamed"].items()),
         *(f"  skipped {market}: {reason}" for market, reason in status["skipped"].items()),
         *(f"  note: {note}" for note in status["notes"]),
         *_files(data_dir),
     ]
     return "\n".join(parts)
+
+
+def _universe(status: Mapping[str, Any]) -> list[str]:
+    """A line for each exchange whose markets a universe has chosen."""
+    exchanges = (status["universe"] or {}).get("exchanges", {})
+    return [
+        f"  universe on {name}: {facts['markets']} of {facts['listed']} markets, chosen at {facts['time'][:19]}"
+        for name, facts in exchanges.items()
+    ]
 
 
 def freshness(delay_s: Sequence[float], speed: float) -> str:

@@ -142,4 +142,5 @@ def test_a_delisted_symbol_leaves_with_the_next_list(double, gateway_of, monkeyp
     double.faults["/api/v3/klines"] = ways.status(400, '{"code": -1121, "msg": "Invalid symbol."}')
     candles(gateway, CandleRequest(Market("binance", "BTC/USDT"), "5m", NOW_MS, 1))
     wait_for(lambda: gateway.markets() == {"binance": (Market("binance", "ETH/USDT"),)})
-    assert gateway.skipped() == {"binance:BTC/USDT": "not active on binance: halted or delisted"}
+    left = "left at 2023-11-14T22:15:00: not active on binance: halted or delisted"
+    assert gateway.skipped() == {"binance:BTC/USDT": left}

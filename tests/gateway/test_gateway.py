@@ -176,10 +176,11 @@ def test_symbols_that_cannot_be_used_are_skipped_with_the_reason(double, gateway
     gateway = gateway_of(double.binance, symbols=("BTC/USDT", "SOL/USDT", "MATIC/USDT", "XYZ/USDT"))
     assert gateway.skipped() == {
         "binance:SOL/USDT": "not active on binance: halted or delisted",
-        "binance:MATIC/USDT": "not listed on binance; POL/USDT is its new name",
         "binance:XYZ/USDT": "not listed on binance",
     }
-    assert gateway.states()["binance"].markets == 1
+    assert gateway.renamed() == {"binance:MATIC/USDT": "POL/USDT"}
+    assert gateway.markets() == {"binance": (Market("binance", "BTC/USDT"), Market("binance", "POL/USDT"))}
+    assert gateway.states()["binance"].markets == 2
 
 
 def test_an_exchange_with_no_usable_symbol_says_so(double, gateway_of):

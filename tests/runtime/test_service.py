@@ -94,14 +94,14 @@ def test_stop_ends_everything_within_five_seconds_while_an_exchange_hangs(opened
 def test_contract_and_spot_markets_are_scanned_side_by_side_under_the_requested_symbol(opened: Opener) -> None:
     service = opened()
     service.start(service.order(["BTC/USDT", "MATIC/USDT"], BOTH))
-    wait_for(lambda: [count(service, exchange) for exchange in BOTH] == [4, 4])
+    wait_for(lambda: [count(service, exchange) for exchange in BOTH] == [8, 8])
     records = service.signals(SignalQuery(symbol="BTC/USDT", timeframe="1d"))
     assert {record["exchange"] for record in records} == set(BOTH)
     assert {record["symbol"] for record in records} == {"BTC/USDT"}
     spot, futures = (service.run.books.by_exchange[exchange] for exchange in BOTH)  # type: ignore[union-attr]
     volumes = [book.candles_of(book.markets[0], "1h")[1].volume[-50:-1] for book in (spot, futures)]
     assert volumes[1] == pytest.approx(volumes[0], rel=0.05, abs=0.02)  # whole lots against fractions, both in coins
-    assert "simulatedfutures:MATIC/USDT" in service.status()["skipped"]
+    assert service.status()["renamed"]["simulatedfutures:MATIC/USDT"] == "POL/USDT, its name since 2024-09"
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_an_exchange_that_comes_back_is_scanned_again(opened: Opener) -> None:
 
 def test_no_usable_symbol_is_a_clear_state(opened: Opener) -> None:
     service = opened()
-    service.start(service.order(["NOPE/USDT", "MATIC/USDT"]))
+    service.start(service.order(["NOPE/USDT", "NADA/USDT"]))
     wait_for(lambda: state(service, "simulated")["cause"])
     facts = state(service, "simulated")
     assert facts["state"] in ("down", "live", "restricted")
     assert facts["markets"] == 0
-    assert set(service.status()["skipped"]) == {"simulated:NOPE/USDT", "simulated:MATIC/USDT"}
+    assert set(service.status()["skipped"]) == {"simulated:NOPE/USDT", "simulated:NADA/USDT"}
 
 
 def test_a_real_exchange_that_cannot_be_reached_is_down_and_says_why(opened: Opener, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_opening_creates_the_folders_and_constructing_does_not(tmp_path):
     store = TrainingStore(tmp_path / "data")
     assert listing(tmp_path) == []
     with store:
-        assert listing(tmp_path / "data") == ["clustering", "gaps", "ohlcv", "scanner.lock", "signals"]
+        assert listing(tmp_path / "data") == ["clustering", "gaps", "ohlcv", "scanner.lock", "signals", "universe"]
 
 
 def test_a_final_signal_is_kept_once_even_across_a_restart(store):

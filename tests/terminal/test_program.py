@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from scanner.records import SIGNAL_TYPES
 from tests.child import SCANNER, on_terminal, running
 
-FAST = (*SCANNER, "--simulated", "--speed", "60", "--symbols", "BTC/USDT,ETH/USDT,MATIC/USDT")
+FAST = (*SCANNER, "--simulated", "--speed", "60", "--symbols", "BTC/USDT,ETH/USDT,NADA/USDT")
 
 
 def test_a_duration_ends_it_with_a_summary_and_readable_files(tmp_path: Path) -> None:
@@ -26,11 +27,31 @@ def test_a_duration_ends_it_with_a_summary_and_readable_files(tmp_path: Path) ->
     assert "\n  exchange simulated: live, 2 markets, last data " in summary
     for stream in ("prices", "signals", "market_state", "full_scan"):
         assert f"\n  stream {stream}: " in summary
-    assert "\n  skipped simulated:MATIC/USDT: " in summary
+    assert "\n  skipped simulated:NADA/USDT: " in summary
     assert "\n  files in mine/signals: 2, " in summary
     assert all(json.loads(path.read_text()) for path in (tmp_path / "mine" / "signals").iterdir())
     assert len(pd.read_parquet(tmp_path / "mine" / "ohlcv" / "simulated_BTCUSDT_1h.parquet")) >= 500
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_universe_is_scanned_in_place_of_a_list(tmp_path: Path) -> None:
+    command = [*SCANNER, "--simulated", "--speed", "60", "--universe", "quote=USDT,top=1,include=MATIC/USDT"]
+    with running([*command, "--duration", "4"], tmp_path) as child:
+        assert child.wait() == 0
+        summary = child.out
+    assert "\n  exchange simulated: live, 2 markets, last data " in summary
+    assert re.search(r"\n  universe on simulated: 2 of \d+ markets, chosen at 20", summary)
+    assert "\n  renamed simulated:MATIC/USDT: POL/USDT, its name since 2024-09" in summary
+    (snapshots,) = (tmp_path / "training_data" / "universe").iterdir()
+    chosen = json.loads(snapshots.read_text())[0]["markets"]
+    assert [market["symbol"] for market in chosen] == ["BTC/USDT", "POL/USDT"]
+
+
+def test_where_nothing_can_be_scanned_it_says_why_and_ends(tmp_path: Path) -> None:
+    with running([*SCANNER, "--simulated", "--universe", "quote=NADA"], tmp_path) as child:
+        assert child.wait() == 2
+        assert "nothing can be scanned: simulated: the universe matches none of its" in child.err
+        assert "another quote" in child.err
 
 
 def test_without_a_terminal_it_writes_plain_lines_and_sigterm_ends_it(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ STATUS: dict[str, Any] = {
     "exchanges": {"binance": {"state": "down", "markets": 2, "last_data": None, "cause": "no connection"}},
     "streams": {"prices": {"runs": 9, "missed": 1, "last_error": "boom"}},
     "skipped": {"binance:MATIC/USDT": "not listed"},
+    "renamed": {"binance:FTM/USDT": "S/USDT"},
+    "universe": None,
     "notes": ["recorded.parquet: 3 impossible candles are left out"],
 }
 
@@ -41,6 +43,7 @@ def test_it_tells_of_exchanges_streams_skipped_markets_and_notes(tmp_path: Path)
     assert "  exchange binance: down, 2 markets, last data None, no connection" in lines
     assert "  stream prices: 9 runs, 1 missed, last error boom" in lines
     assert "  skipped binance:MATIC/USDT: not listed" in lines
+    assert "  renamed binance:FTM/USDT: S/USDT" in lines
     assert "  note: recorded.parquet: 3 impossible candles are left out" in lines
 
 

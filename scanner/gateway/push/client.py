@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from scanner.gateway.failures import own_errors
 from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.listing import Listing
 from scanner.gateway.push.feed import PushFeed
+from scanner.gateway.symbols import Listed
 
 SHORTEST_CHECK_S = 1.0  # that an exchange gets to answer, however short the interval
 
@@ -75,8 +76,8 @@ class PushedClient(ExchangeClient):
             self._docket.note(request, self.steady(), answered=True)
         return super()._plan([request for request in requests if request not in pushed], sweep, until)
 
-    def _take_list(self, listed: Any) -> None:
-        super()._take_list(listed)
+    def _take_list(self, listed: Listed, volumes: Mapping[str, float]) -> None:
+        super()._take_list(listed, volumes)
         self._feed.follow(self.usable)
 
     async def _check(self) -> PriceAnswer | None:

@@ -1,0 +1,53 @@
+"""Who was in a scan: snapshots of universes in day files per exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from scanner.store import arrays, names
+from scanner.store.daily import DayFiles
+from scanner.store.health import Health
+
+
+class UniverseFiles:
+    """``universe/binance_2025-10-24.json`` and on; every method may be called from any thread."""
+
+    def __init__(self, folder: Path, health: Health) -> None:
+        self._kind, self._health = folder.name, health
+        self._days = DayFiles(folder, lambda record: None)
+
+    @property
+    def repaired(self) -> int:
+        return self._days.repaired
+
+    @property
+    def set_aside(self) -> int:
+        return self._days.set_aside
+
+    def append(self, exchange: str, record: Mapping[str, Any], at_ms: int) -> None:
+        """Keep one snapshot in the file of its UTC day; raises InvalidInput, StoreFailure."""
+        name = names.universe_file(exchange, at_ms)
+        key = f"{self._kind}/{name}"
+        try:
+            self._days.append(name, [(None, arrays.encode(dict(record)))])
+        except OSError as error:
+            self._health.lose(1)
+            self._health.note(key, error)
+        else:
+            self._health.note(key, None)
+        self._health.raise_failures([key])
+
+    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
+        try:
+            self._days.sync(is_late)
+        except OSError as error:
+            self._health.note(self._kind, error)
+            self._health.raise_failures([self._kind])
+        else:
+            self._health.note(self._kind, None)
+
+    def close(self) -> None:
+        self._days.close()
