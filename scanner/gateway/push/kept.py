@@ -70,6 +70,10 @@ class KeptCandles:
 
     def take(self, rows: Sequence[Row], now_ms: int) -> bool:
         """Whether any of these is news: a newer candle, or one in which more was traded than known."""
+        newest = rows[-1]
+        known = self._candle.get(newest[0])  # type: ignore[call-overload]
+        if known is not None and known[5] == newest[5]:
+            return False  # and those before it have closed
         news = [self._take_one(row, now_ms) for row in rows]  # all of them, not up to the first
         return any(news)
 

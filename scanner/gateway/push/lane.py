@@ -44,6 +44,7 @@ class Lane:
         self.as_of_ms = 0
         self.detail = ""
         self._pulses: dict[Stream, Pulse] = {}
+        self._due_at = float("inf")  # no pulse wants a look before
         self._wire: Wire | None = None
         self._busy = asyncio.Lock()  # one thing at a time is done to the connection
         self._is_down = False  # while it is connected anew
@@ -51,7 +52,7 @@ class Lane:
         self._muted: set[Stream] = set()  # being subscribed to anew: what ccxt holds of them is old
         self._reference: dict[Stream, float] = {}  # REST's price at the first look, where nothing was pushed yet
         self._attempts = 0
-        self._healed_at = float("-inf")
+        self._healed_at = self._denied_at = float("-inf")
 
     # What is known
 
@@ -91,11 +92,14 @@ class Lane:
         """What is to be done about this connection now; nothing while something is being done."""
         if self._is_down or self._is_healing or self._wire is None:
             return Verdict()
+        if self._wire.broken is None and now - max(self._healed_at, self._denied_at) > WELL_AFTER * self.interval_s:
+            self._attempts = 0
+        if now <= self._due_at and self._wire.broken is None:
+            return Verdict()
         self._ask_siblings(now)
+        self._due_at = min((pulse.due_at for pulse in self._pulses.values()), default=float("inf"))
         verdict = judge(self._pulses, now, self.interval_s, heard_at=self._wire.heard_at, broken=self._wire.broken)
         self.detail = self._wire.detail
-        if verdict.cause is None and now - self._healed_at > WELL_AFTER * self.interval_s:
-            self._attempts = 0
         return verdict
 
     def compare(self, symbol: str, ticker: Mapping[str, Any], now: float) -> None:
@@ -159,7 +163,7 @@ class Lane:
         return self._pulses[stream].is_lively(self.interval_s)
 
     def _beat(self, stream: Stream, now: float, now_ms: int) -> None:
-        self._pulses[stream] = self._pulses[stream].advanced(now, self.interval_s)
+        self._put(stream, self._pulses[stream].advanced(now, self.interval_s))
         self.as_of_ms = now_ms
 
     def _hold(self, stream: Stream, agrees: bool, now: float) -> None:
@@ -167,9 +171,16 @@ class Lane:
         pulse = self._pulses[stream]
         if pulse.is_known and not pulse.is_overdue(now):
             return
-        self._pulses[stream] = pulse.agreed(now, self.interval_s) if agrees else pulse.denied(now)
         if agrees:
+            self._put(stream, pulse.agreed(now, self.interval_s))
             self.as_of_ms = self.clock.now_ms()
+        else:
+            self._put(stream, pulse.denied(now))
+            self._denied_at = now
+
+    def _put(self, stream: Stream, pulse: Pulse) -> None:
+        self._pulses[stream] = pulse
+        self._due_at = min(self._due_at, pulse.due_at)
 
     # What is done
 
@@ -261,9 +272,9 @@ class Lane:
         for symbol in prices:
             if symbol in self.kept_prices:
                 self.kept_prices[symbol] = KeptPrice()
-                self._pulses["prices", symbol] = begun
+                self._put(("prices", symbol), begun)
         for symbol in candles:
             if symbol in self.kept_candles:
                 self.kept_candles[symbol].clear()
-                self._pulses["candles", symbol] = begun
+                self._put(("candles", symbol), begun)
         self._reference = {}

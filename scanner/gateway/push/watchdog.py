@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 S = TypeVar("S", bound=Hashable)  # whatever names a stream
 
-LOOKS = 16  # at the pulses in one interval
+LOOKS = 10  # at the pulses in one interval
 FLOOR = 0.8  # intervals of silence until the liveliest market is overdue
 LIVELY = 2.0  # intervals of usual silence, up to which the same price is no proof that nobody trades
 CONFIRM = 0.45  # intervals in which what REST knows must have come: Binance sends candles every 2 s only
@@ -57,6 +57,11 @@ class Pulse:
         """Until when its silence is explained."""
         return max(self.since, self.advanced_at, self.agreed_at)
 
+    @property
+    def due_at(self) -> float:
+        """Until when nothing has to be done about it."""
+        return self.sure_at + self.patience_s if self.denied_at is None else float("-inf")
+
     def is_overdue(self, now: float) -> bool:
         return now - self.sure_at > self.patience_s
 
@@ -76,7 +81,7 @@ class Pulse:
         """After something new came: usual is the silence that has just ended, or soon again what was usual before."""
         silence = now - max(self.since, self.advanced_at)
         patience = min(max(silence * SLACK, self.patience_s / 2, FLOOR * interval_s), LONGEST * interval_s)
-        return replace(self, patience_s=patience, advanced_at=now, denied_at=None)
+        return Pulse(self.since, patience, now, self.agreed_at)
 
     def agreed(self, now: float, interval_s: float) -> Pulse:
         """After REST knew nothing newer: nobody trades; the longer, the less often one looks."""

@@ -247,7 +247,7 @@ def test_no_final_candle_is_lost_or_wrong_whatever_happens_to_the_socket(exchang
             book.take(sweep.answers, exchange.clock.now_ms())
         for closed in book.newly_closed():
             for i, opened in enumerate(closed.open_time.tolist()):
-                found[closed.market, opened] = [float(column[i]) for column in closed.candles.columns()]
+                found[closed.market, opened] = closed.values[i].tolist()
         through, part = divmod(exchange.clock.now_ms(), STEP)
         if struck < len(faults) and through - first > struck and part > STEP / 3:
             exchange.sockets.strike(faults[struck])

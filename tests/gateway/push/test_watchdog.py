@@ -64,7 +64,7 @@ def test_a_word_that_comes_after_all_takes_the_denial_back(events):
 
 @given(st.floats(0.01, FLOOR * INTERVAL_S / SLACK))
 def test_a_lively_market_is_found_dead_within_one_and_a_half_intervals(gap):
-    """Looked at sixteen times an interval: overdue, denied by REST at that look, dead some looks later."""
+    """Looked at ten times an interval: overdue, denied by REST at that look, dead some looks later."""
     look_s, now = INTERVAL_S / LOOKS, 100.0
     pulse = Pulse.begun(0.0, INTERVAL_S)
     for back in range(20, -1, -1):
