@@ -31,6 +31,7 @@ CARRIED = (
     "stored_through_ms",
     "noted_through_ms",
     "late_from_ms",
+    "late_until_ms",
 )
 NEVER_MS = np.iinfo(np.int64).max
 
@@ -64,8 +65,9 @@ class Book:
         Market time of the newest good candle answer.
     loaded : dict of bool[M]
         Per timeframe, whether the market's history is there: asked for and answered, or read from disk.
-    late_from_ms : dict of int64[M]
-        Per timeframe, open time of the first candle from before the start whose final signal is still to be made.
+    late_from_ms, late_until_ms : dict of int64[M]
+        Per timeframe, open time of the first candle from before the market was watched whose final signal is still to
+        be made, and of the first that is news.
     unproven : bool[M]
         Whether the market's candles are from disk and no answer has been compared with them yet.
     """
@@ -96,6 +98,7 @@ class Book:
         self.complete_from_ms = np.full(count, NEVER_MS, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
         self.late_from_ms = {timeframe: np.full(count, NEVER_MS, dtype=np.int64) for timeframe in self.style_of}
+        self.late_until_ms = {timeframe: np.zeros(count, dtype=np.int64) for timeframe in self.style_of}
         self.unproven = np.zeros(count, dtype=bool)
 
     def grown(self, listed: Sequence[Market], now_ms: int) -> Book:
@@ -249,6 +252,7 @@ class Book:
             self.final_through_ms[timeframe][rows] = self.stored_through_ms[timeframe][rows] = sure_ms
             self.noted_through_ms[timeframe][rows] = sure_ms
             self.late_from_ms[timeframe][rows] = newest_ms + panel.timeframe_ms
+            self.late_until_ms[timeframe][rows] = self.news_from_ms(timeframe)[rows]
             if timeframe == self.base:
                 self.complete_from_ms[rows] = open_ms[np.cumsum(counts) - counts]
                 self.unproven[rows] = True

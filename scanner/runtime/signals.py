@@ -72,7 +72,7 @@ def late_finals(book: Book, now_ms: int, most: int = LATE_AT_ONCE) -> list[Signa
     left = most
     for timeframe, panel in book.panels.items():
         step, late_ms = panel.timeframe_ms, book.late_from_ms[timeframe]
-        through = np.minimum(book.final_through_ms[timeframe], open_time_of(book.started_ms, step) - step)
+        through = np.minimum(book.final_through_ms[timeframe], book.late_until_ms[timeframe] - step)
         waiting = (late_ms <= through) & book.ready(timeframe) & ~book.unproven
         whole_windows = panel.open_time[WINDOW - 1 :]
         for open_ms in whole_windows[whole_windows >= late_ms[waiting].min()] if waiting.any() else ():

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanner.core.candles import Candles
 from scanner.gateway.answers import CandleAnswer
 from scanner.runtime import signals
 from scanner.runtime.asking import wanted
@@ -223,4 +222,12 @@ def test_a_market_that_joins_later_begins_with_what_is_stored_too(store: Trainin
     grown = book.grown([ETH], later + STEP)
     assert warm(grown, store, [ETH], later + STEP) == []
     assert not [request for request in wanted(grown, later + STEP) if request.limit > 100]
-    assert isinstance(grown.panels["5m"].window([1], NOW - NOW % STEP - STEP, 50), Candles)
+    cycle(book, store, later + 3 * STEP)
+    away = later + 5 * STEP
+    grown = book.grown([ETH], away)
+    warm(grown, store, [ETH], away)
+    made = {
+        (str(m), int(b.candle_time[0])) for b in cycle(grown, store, away) for m in b.markets if b.timeframe == "5m"
+    }
+    first = NOW - NOW % STEP
+    assert {open_ms for market, open_ms in made if market == str(ETH)} == {first + i * STEP for i in range(7)}
