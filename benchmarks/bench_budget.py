@@ -1,7 +1,7 @@
 """Whether whole markets fit into one address's request weight: ``python -m benchmarks.bench_budget``.
 
-First by reckoning: the planner and the budget that scans use, with a clock turned by hand, for 500, 1,000 and 2,000
-markets of Binance; requests leave as ccxt spaces them. Then, with ``--real SECONDS``, by real scanners: as many
+By reckoning: the planner and the budget that scans use, with a clock turned by hand, for 500, 1,000 and 2,000
+markets of Binance; requests leave as ccxt spaces them. With ``--seconds`` by real scanners instead: as many
 processes as asked for, against one loopback exchange with Binance's limits in real time, sharing one state folder.
 """
 
@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.scanning import START_S
 from scanner.clock import ManualClock, WallClock
 from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.gateway.budget import KNOWN, Budget
@@ -117,7 +116,7 @@ def report(count: int, found: Reckoning) -> None:
 def real(markets: int, processes: int, seconds: float) -> None:
     """Real scanners against one exchange, at real speed."""
     with tempfile.TemporaryDirectory() as folder, SimulatedExchange(generated(7, markets), WallClock()) as exchange:
-        print(f"{processes} x {markets} markets, real, {seconds:.0f} s after a start of {START_S} s:", flush=True)
+        print(f"{processes} x {markets} markets, at real speed, for {seconds:.0f} s:", flush=True)
         command = [sys.executable, "-m", "benchmarks.scanning", exchange.url, str(markets), str(seconds)]
         children = [
             subprocess.Popen([*command, folder, str(i)], stdout=subprocess.PIPE, text=True) for i in range(processes)
@@ -138,16 +137,16 @@ def real(markets: int, processes: int, seconds: float) -> None:
 def main() -> None:
     logging.basicConfig(level="ERROR")
     options = _options()
-    if not options.real:
+    if not options.seconds:
         for count in SHARES:
             report(count, reckoned(count))
         return
-    real(options.markets, options.processes, options.real)
+    real(options.markets, options.processes, options.seconds)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Request weight of whole markets, reckoned or by real scanners.")
-    parser.add_argument("--real", type=float, default=0, metavar="SECONDS", help="measure real scanners for so long")
+    parser.add_argument("--seconds", type=float, default=0, help="measure real scanners for so long, their start apart")
     parser.add_argument("--markets", type=int, default=500, help="of each real scanner (default %(default)s)")
     parser.add_argument("--processes", type=int, default=1, help="real scanners (default %(default)s)")
     return parser.parse_args()

@@ -16,13 +16,14 @@ import requests
 from scanner.clock import WallClock
 from scanner.config import StreamConfig
 from scanner.gateway.specs import ExchangeSpec
+from scanner.runtime.book import Book
 from scanner.runtime.run import Run
 from scanner.runtime.service import ScannerService
 from scanner.runtime.venue import Venue
 from scanner.settings import Settings
 from scanner.simulated import binance_urls
 
-START_S = 45.0  # for the program to come up and histories to begin
+START_S = 45.0  # for histories
 STEP_MS = 300_000
 TIMEFRAMES = {
     "scalp": "5m",
@@ -41,7 +42,8 @@ def main() -> None:
         try:
             run = service.start(service.order(names, ["simulated"], StreamConfig(timeframes=TIMEFRAMES)))
             assert run is not None
-            time.sleep(START_S)
+            _wait_for_book(run)
+            time.sleep(min(START_S, float(seconds)))
             print(json.dumps(watched(run, float(seconds))))
         finally:
             service.close()
@@ -57,13 +59,8 @@ def watched(run: Run, seconds: float) -> dict[str, object]:
         state = run.exchange_states()["simulated"]
         age_s = max(age_s, (now_ms - (state.last_data_ms or 0)) / 1000)
         deferred = max(deferred, sum(waiting.count for waiting in state.deferred.values()))
-        book = run.books.by_exchange.get("simulated")
-        if book is not None:
-            final = book.final_through_ms["5m"]
-            loaded = book.loaded["5m"]
-            behind = loaded & (final < now_ms // STEP_MS * STEP_MS - STEP_MS) & (final > 0)
-            if np.count_nonzero(behind) > 0.05 * np.count_nonzero(loaded):
-                close_s = max(close_s, now_ms % STEP_MS / 1000)
+        if _is_behind(run.books.by_exchange["simulated"], now_ms):
+            close_s = max(close_s, now_ms % STEP_MS / 1000)
     book = run.books.by_exchange["simulated"]
     streams = run.streams.figures()
     return {
@@ -79,6 +76,19 @@ def watched(run: Run, seconds: float) -> dict[str, object]:
         "cpu_of_a_core": round((_cpu_s() - used) / (time.monotonic() - began), 2),
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _is_behind(book: Book, now_ms: int) -> bool:
+    """Whether more than 5 % of the markets lack the candle that closed last."""
+    final, loaded = book.final_through_ms["5m"], book.loaded["5m"]
+    behind = loaded & (final < now_ms // STEP_MS * STEP_MS - STEP_MS) & (final > 0)
+    return bool(np.count_nonzero(behind) > 0.05 * np.count_nonzero(loaded))
+
+
+def _wait_for_book(run: Run, deadline_s: float = 30.0) -> None:
+    ends = time.monotonic() + deadline_s
+    while "simulated" not in run.books.by_exchange and time.monotonic() < ends:
+        time.sleep(0.1)
 
 
 def _cpu_s() -> float:

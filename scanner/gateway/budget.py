@@ -94,7 +94,8 @@ class Budget:
         self.limit, self.window_s = limit, window_s
         self.allowance = int(limit * share)
         self.kept = min(kept, self.allowance // 2)
-        self._own, self._prices, self._others = Spendings(window_s), Spendings(window_s), Spendings(window_s)
+        self._own, self._others = Spendings(window_s), Spendings(window_s)
+        self._prices, self._rest = Spendings(window_s), Spendings(window_s)  # of our own
         self._kept_by_others = 0
         self._granted: tuple[int, float] | None = None  # weight, and until when; None: nobody need be told
         self._unanswered = 0  # spent, answer still out
@@ -115,18 +116,14 @@ class Budget:
         prices = max(0, self.kept - self._prices.sum_at(moment))
         return max(0, self.allowance - used - prices - self._kept_by_others)
 
-    def can_spend(self, weight: int, now: float, *, all_of_it: bool = False) -> bool:
-        """Whether it fits and, where others are to be told first, whether they were."""
-        return weight <= self.granted(now) and weight <= self.free(now, all_of_it=all_of_it)
-
     def try_spend(self, weight: int, now: float, *, all_of_it: bool = False, kept: bool = False) -> bool:
         """Spend `weight` if it can be, `kept` for this; each spending is to be settled when its answer is in."""
-        if not self.can_spend(weight, now, all_of_it=all_of_it):
+        is_kept = kept and weight <= self.kept_back(now)  # others leave it to us anyway
+        if weight > self.free(now, all_of_it=all_of_it) or (weight > self.granted(now) and not is_kept):
             return False
         self._own.add(now, weight)
-        if kept:
-            self._prices.add(now, weight)
-        if self._granted is not None:
+        (self._prices if is_kept else self._rest).add(now, weight)
+        if self._granted is not None and not is_kept:
             self._granted = (self._granted[0] - weight, self._granted[1])
         self._unanswered += weight
         return True
@@ -162,8 +159,8 @@ class Budget:
         self._kept_by_others = kept
 
     def spendings(self, now: float) -> list[tuple[float, int]]:
-        """Our own (when, weight) in the window that ends now, oldest first."""
-        return self._own.all(now)
+        """Our own (when, weight) in the window that ends now, oldest first, without what is kept for prices."""
+        return self._rest.all(now)
 
     def kept_back(self, now: float) -> int:
         """Weight of our own prices that is still to come in this window."""

@@ -109,16 +109,19 @@ class Purse:
             await self._off_the_loop(lambda: account.leave(said))
 
     async def _paid(self, weight: int, want: int, *, all_of_it: bool, kept: bool = False) -> bool:
-        if self._must_talk(weight):
+        is_kept = kept and weight <= self.budget.kept_back(self.steady())
+        if self._must_talk(weight, is_kept):
             async with self._at_file:
-                if self._must_talk(weight):
-                    await self._talk(min(want, self.budget.allowance), weight, all_of_it=all_of_it)
+                if self._must_talk(weight, is_kept):
+                    want, least = (0, 0) if is_kept else (min(want, self.budget.allowance), weight)
+                    await self._talk(want, least, all_of_it=all_of_it)
         return self.budget.try_spend(weight, self.steady(), all_of_it=all_of_it, kept=kept)
 
-    def _must_talk(self, weight: int) -> bool:
-        """Whether too little is reserved, or it is time to try again what failed."""
-        is_back = self._account is not None and self._cause is not None and self._is_usable()
-        return is_back or self.budget.granted(self.steady()) < weight
+    def _must_talk(self, weight: int, is_kept: bool) -> bool:
+        """Whether too little is reserved, or it is time to try again what failed; before prices always, for news."""
+        if self._account is None or not self._is_usable():
+            return False
+        return is_kept or self._cause is not None or self.budget.granted(self.steady()) < weight
 
     async def _talk(self, want: int, least: int, *, all_of_it: bool) -> None:
         if self._account is None or not self._is_usable():
@@ -137,10 +140,9 @@ class Purse:
     def _said(self, want: int, least: int, *, all_of_it: bool) -> Said:
         now, budget = self.steady(), self.budget
         ahead_s = self._wall() - now
-        kept = budget.kept_back(now)
         spent = _by_second((at + ahead_s, weight) for at, weight in budget.spendings(now))
-        room = budget.allowance - sum(weight for _, weight in spent) - (0 if all_of_it else kept)
-        return Said(spent, kept, want, least, room, HELD_S, self._news)
+        room = budget.allowance - sum(weight for _, weight in spent) - (0 if all_of_it else budget.kept)
+        return Said(spent, budget.kept, want, least, room, HELD_S, self._news)
 
     async def _off_the_loop(self, work: Callable[[], Heard | None]) -> Heard | None:
         """What `work` returns; None when it fails or takes too long, and then each process counts for itself."""

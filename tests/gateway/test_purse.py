@@ -112,6 +112,24 @@ def test_what_is_kept_for_the_prices_of_one_is_not_spent_on_candles_of_another(t
     asyncio.run(spend())
 
 
+def test_prices_find_their_weight_however_greedy_the_others_are(tmp_path):
+    """What prices have spent comes back to prices, even when it does so unnoticed."""
+
+    async def spend() -> None:
+        now = time.monotonic()
+        one = Purse(Budget(100, 60, 1.0, 30), Account(tmp_path, "binance", 60), lambda: now)
+        other = purse(tmp_path)
+        await one.pay_now(30, kept=True)
+        for _ in range(7):
+            await other.pay(10, time.monotonic() + 5)
+        now += 61
+        with pytest.raises(OverBudget):
+            await other.pay(1, time.monotonic())
+        await one.pay_now(30, kept=True)
+
+    asyncio.run(spend())
+
+
 class StuckAccount(Account):
     """A disk that does not answer until it is told to."""
 
