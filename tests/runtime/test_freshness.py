@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import InvalidInput
-from scanner.gateway.answers import ExchangeState
+from scanner.gateway.answers import ExchangeState, WeightState
 from scanner.markets import Market
 from scanner.runtime.freshness import STATES, Freshness, Held, Intervals, Pulse, judge
 from scanner.runtime.freshness_report import FreshnessQuery, rows, summary, unready
@@ -186,7 +186,7 @@ def test_a_filter_that_can_be_nothing_is_refused(filters: dict[str, str]) -> Non
 
 
 def state(word: str, cause: str | None = None) -> dict[str, ExchangeState]:
-    return {"binance": ExchangeState("binance", word, cause, 3, NOW)}
+    return {"binance": ExchangeState("binance", word, cause, 3, NOW, WeightState(0, 4200, 6000, 60.0), {})}
 
 
 def test_a_scan_that_brings_fresh_data_is_ready() -> None:

@@ -25,7 +25,7 @@ STATUS: dict[str, Any] = {
 
 def tally() -> Tally:
     finals = Counter({("1h", "NEUTRAL"): 2, ("5m", "NEUTRAL"): 23, ("5m", "WEAK_BUY"): 1})
-    return Tally(finals, Counter({("4h", "NEUTRAL"): 5}), Counter({"5m": 4}), [10.0, 20.0, 30.0])
+    return Tally(0, finals, Counter({("4h", "NEUTRAL"): 5}), Counter({"5m": 4}), [10.0, 20.0, 30.0])
 
 
 def test_it_counts_signals_by_type_and_timeframe_shortest_first(tmp_path: Path) -> None:
