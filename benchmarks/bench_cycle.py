@@ -29,9 +29,12 @@ from scanner.core.analysis import analyse
 from scanner.runtime import cycles, signals
 from scanner.runtime.book import Book
 from scanner.runtime.cycles import Books, SignalCycle
+from scanner.runtime.freshness import Intervals
+from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import State
 from scanner.runtime.ticks import TickTable
+from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, MINUTE_MS
 
@@ -82,17 +85,19 @@ class Scan:
         timeframes = tuple(config.styles.values())
         self.gateway = GeneratedGateway(self.markets, timeframes, START, MIDNIGHT + 60 * MINUTE_MS, seed=1)
         self.state, self.store = State(config.max_signals_per_market), TrainingStore(folder)
-        self.books = Books(config, START, {})
         self.store.open()
+        self.books = Books(config, START, {}, self.store)
         self.recorder = Recorder(self.store, config)
         self.cycle = SignalCycle(
             self.gateway,  # type: ignore[arg-type]
             self.books,
             self.state,
             self.recorder,
+            GapWatch(self.store.gaps),
             self.clock,
             20.0,
             evaluate=lambda: None,
+            holdings=Holdings(self.state, Intervals(5_000, 30_000, 15_000)),
         )
         self._draw = np.random.default_rng(2)
         self._table = TickTable.empty(self.markets)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.core.candles import Candles
-from scanner.gateway.answers import CandleAnswer, CandleRequest, CandleSweep, ExchangeState
+from scanner.gateway.answers import CandleAnswer, CandleRequest, CandleSweep, ExchangeState, WeightState
 from scanner.markets import Market
 from scanner.timeframes import length_ms
 
 EXCHANGE = "binance"
+NOTHING_USED = WeightState(used=0, allowance=4200, limit=6000, window_s=60)
 
 
 def markets_of(count: int) -> tuple[Market, ...]:
@@ -50,7 +51,7 @@ class GeneratedGateway:
         return {EXCHANGE: self._markets}
 
     def states(self) -> dict[str, ExchangeState]:
-        return {EXCHANGE: ExchangeState(EXCHANGE, "live", None, len(self._markets), self.clock_ms)}
+        return {EXCHANGE: ExchangeState(EXCHANGE, "live", None, len(self._markets), self.clock_ms, NOTHING_USED, {})}
 
     def now_ms(self, exchange: str) -> int:
         return self.clock_ms
