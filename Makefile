@@ -43,6 +43,7 @@ endif
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.bench_core
 	@$(BIN)/python -m benchmarks.bench_budget
+	@$(BIN)/python -m benchmarks.bench_cycle
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'

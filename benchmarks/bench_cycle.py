@@ -114,6 +114,7 @@ class Scan:
     def settle(self) -> None:
         """Have all histories on the disk, as they are minutes after a start."""
         for book in self.books.by_exchange.values():
+            self.store.flush()
             while closed := book.newly_closed(self.recorder.room):
                 self.recorder.keep_candles(closed)
                 self.store.flush()

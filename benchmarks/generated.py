@@ -60,10 +60,13 @@ class GeneratedGateway:
         return deadline_s >= 0
 
     def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
-        began_s = time.process_time()
-        answers = [self._answer(request) for request in requests]
-        self.spent_s += time.process_time() - began_s
-        yield CandleSweep(EXCHANGE, answers, [], [])
+        wanted = list(requests)
+        size = len(self._markets)  # the request budget would not let through more at once either
+        for start in range(0, len(wanted), size):
+            began_s = time.process_time()
+            answers = [self._answer(request) for request in wanted[start : start + size]]
+            self.spent_s += time.process_time() - began_s
+            yield CandleSweep(EXCHANGE, answers, [], [])
 
     def _answer(self, request: CandleRequest) -> CandleAnswer:
         first, walk = self._walks[request.timeframe]

@@ -75,6 +75,17 @@ class Panel:
         """Column of an open time; below 0 or beyond the end where the panel does not reach."""
         return np.asarray(self.length - 1 + (np.asarray(open_ms) - self.end_ms) // self.timeframe_ms, dtype=np.int64)
 
+    def columns_since(self, open_ms: int) -> int:
+        """How many of the newest columns reach back to a moment, at most all."""
+        return min(max(self.length - int(self.column_of(open_ms)), 0), self.length)
+
+    def holds(self, row: Int, open_ms: Int) -> Bool:
+        """bool[n]: whether a candle of the exchange is known in these cells."""
+        column = self.column_of(open_ms)
+        inside = (column >= 0) & (column < self.length)
+        cell = (row, np.where(inside, column, 0))
+        return np.asarray(inside & ~np.isnan(self.close[cell]) & ~self.filled[cell])
+
     def advance_to(self, open_ms: int) -> None:
         """Make `open_ms` the last column: one shift for all markets; never goes back."""
         steps = (open_ms - self.end_ms) // self.timeframe_ms

@@ -33,6 +33,9 @@ CARRIED = (
     "late_from_ms",
     "late_until_ms",
 )
+ANSWERS_AT_ONCE = 256  # answers merged in one go: bounds the memory of a backfill
+RECENT = 12  # columns of the base panel: markets with older news are settled apart
+CAPS = 100  # exchanges cut their answers at multiples of this
 NEVER_MS = np.iinfo(np.int64).max
 
 
@@ -68,6 +71,8 @@ class Book:
     late_from_ms, late_until_ms : dict of int64[M]
         Per timeframe, open time of the first candle from before the market was watched whose final signal is still to
         be made, and of the first that is news.
+    revised : int
+        Final candles that the exchange has changed later: corrected here and in the store, their signals left alone.
     unproven : bool[M]
         Whether the market's candles are from disk and no answer has been compared with them yet.
     """
@@ -95,6 +100,10 @@ class Book:
         self.told_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.stored_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.noted_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
+        self._claimed_ms = np.full(count, -1, dtype=np.int64)  # final by the rule, whether or not anybody trades
+        self._changed_ms = np.full(count, NEVER_MS, dtype=np.int64)  # from when on the base panel is to be settled
+        self._revised: set[tuple[str, int, int]] = set()  # timeframe, row, open time: to be stored anew
+        self.revised = 0
         self.complete_from_ms = np.full(count, NEVER_MS, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
         self.late_from_ms = {timeframe: np.full(count, NEVER_MS, dtype=np.int64) for timeframe in self.style_of}
@@ -125,6 +134,8 @@ class Book:
         book.complete_from_ms[rows] = self.complete_from_ms[known]
         book.as_of_ms[rows] = self.as_of_ms[known]
         book.unproven[rows] = self.unproven[known]
+        book._claimed_ms[rows], book._changed_ms[rows] = self._claimed_ms[known], self._changed_ms[known]
+        book.revised = self.revised
         return book
 
     def row_of(self, market: Market) -> int:
@@ -146,37 +157,59 @@ class Book:
     # --- what came in ----------------------------------------------------------------------------------------------
 
     def take(self, answers: Sequence[CandleAnswer], now_ms: int) -> None:
-        """Merge answers into the panels, decide what is final, fill what nobody traded, assemble longer timeframes."""
+        """Merge answers into the panels, decide what is final, fill what nobody traded, assemble longer timeframes.
+
+        Answers may come in any order, more than once, and in as many calls as one likes: the newest fetch has the last
+        word on a candle, an older one that comes late only adds what is not known.
+        """
         with self._lock:
             for timeframe, panel in self.panels.items():
-                mine = [answer for answer in answers if answer.request.timeframe == timeframe]
-                if mine:
-                    self._merge(panel, timeframe, mine, now_ms)
+                mine = sorted((a for a in answers if a.request.timeframe == timeframe), key=lambda a: a.began_ms)
+                for start in range(0, len(mine), ANSWERS_AT_ONCE):
+                    self._merge(panel, timeframe, mine[start : start + ANSWERS_AT_ONCE], now_ms)
             self._settle(now_ms)
             self._forget_lost_rows(now_ms)
 
     def _merge(self, panel: Panel, timeframe: str, answers: Sequence[CandleAnswer], now_ms: int) -> None:
         rows = np.array([self._row_of[answer.request.market] for answer in answers], dtype=np.int64)
-        counts = [len(answer.open_time) for answer in answers]
+        counts = [len(answer) for answer in answers]
         row, open_ms = np.repeat(rows, counts), np.concatenate([answer.open_time for answer in answers])
-        flat = Candles(
-            *(
-                np.concatenate([getattr(answer, name) for answer in answers])
-                for name in ("open", "high", "low", "close", "volume")
-            )
-        )
-        sane = open_ms <= now_ms
+        columns = (np.concatenate([getattr(answer, name) for answer in answers]) for name in Panel.COLUMNS[:5])
+        flat = Candles(*columns)
         panel.advance_to(open_time_of(now_ms, panel.timeframe_ms))
-        panel.put(row[sane], open_ms[sane], flat.rows(sane))
+        stale = np.array([answer.began_ms for answer in answers]) < self.as_of_ms[rows]
+        use = (open_ms <= now_ms) & ~(np.repeat(stale, counts) & panel.holds(row, open_ms))
+        self._note_revisions(timeframe, row[use], open_ms[use], flat.rows(use))
+        panel.put(row[use], open_ms[use], flat.rows(use))
         fresh = ~self.loaded[timeframe][rows]
         self.loaded[timeframe][rows] = True
         final = np.array([self._final_through(answer, panel.timeframe_ms) for answer in answers], dtype=np.int64)
+        np.minimum.at(self._changed_ms, row[use], open_ms[use])
         if timeframe == self.base:
-            since = np.array([answer.request.since_ms for answer in answers], dtype=np.int64)
-            self.complete_from_ms[rows[fresh]] = since[fresh]
-            self.as_of_ms[rows] = [answer.began_ms for answer in answers]
-        if timeframe == self.base or fresh.any():
-            self.final_through_ms[timeframe][rows] = np.maximum(self.final_through_ms[timeframe][rows], final)
+            complete = np.array([_complete_from(answer) for answer in answers], dtype=np.int64)
+            self.complete_from_ms[rows[fresh]] = complete[fresh]
+            np.maximum.at(self.as_of_ms, rows, [answer.began_ms for answer in answers])
+            np.maximum.at(self._claimed_ms, rows, final)
+            np.minimum.at(self._changed_ms, rows, self.final_through_ms[timeframe][rows] + panel.timeframe_ms)
+        elif fresh.any():
+            np.maximum.at(self.final_through_ms[timeframe], rows[fresh], final[fresh])
+            np.minimum.at(self._changed_ms, rows[fresh], 0)
+
+    def _note_revisions(self, timeframe: str, row: Int, open_ms: Int, candles: Candles) -> None:
+        """Remember final candles that the exchange has changed since: their signals stay, what is stored does not."""
+        panel = self.panels[timeframe]
+        final = (open_ms <= self.final_through_ms[timeframe][row]) & (panel.column_of(open_ms) >= 0)
+        if timeframe != self.base or not final.any():
+            return
+        row, open_ms = row[final], open_ms[final]
+        cell = (row, panel.column_of(open_ms))
+        names = zip(Panel.COLUMNS[:5], candles.rows(final).columns(), strict=True)
+        differs = np.any([getattr(panel, name)[cell] != values for name, values in names], axis=0)
+        for market_row, moment in set(zip(row[differs].tolist(), open_ms[differs].tolist(), strict=True)):
+            self._revised.add((self.base, market_row, moment))
+            for longer in self.timeframes:
+                self._revised.add((longer, market_row, open_time_of(moment, length_ms(longer))))
+            self.revised += 1
 
     def _final_through(self, answer: CandleAnswer, step: int) -> int:
         """Open time of the newest candle this answer makes final, -1 for none.
@@ -184,37 +217,54 @@ class Book:
         A candle is final when a newer one exists, or when the fetch began at least the grace after its close. A full
         page says nothing about what lies beyond it, and neither does what was pushed.
         """
-        newer = int(answer.open_time[-1]) - step if len(answer.open_time) else -1
-        if len(answer.open_time) >= answer.request.limit or answer.provisional:
+        newer = int(answer.open_time[-1]) - step if len(answer) else -1
+        if len(answer) >= answer.request.limit or answer.provisional or _is_capped(answer):
             return newer
         settled = answer.began_ms - int(self.config.finality_grace_s * 1000)
         return max(newer, open_time_of(settled, step) - step)
 
     def _settle(self, now_ms: int) -> None:
-        """Fill untraded candles up to where the exchange has shown life, then bring the longer timeframes along."""
+        """Fill untraded candles up to where the exchange has shown life, then bring the longer timeframes along.
+
+        Only markets of which something is new are looked at, from where it is new: all but a few need no more than the
+        newest candles of each panel.
+        """
         base = self.panels[self.base]
         if not base.end_ms:
             return
-        alive_ms = self._newest_candle_ms(base)
-        through = np.minimum(self.final_through_ms[self.base], alive_ms)
-        base.fill(through, base.length)
+        before = self.final_through_ms[self.base]
+        through = np.maximum(before, np.minimum(self._claimed_ms, self._newest_candle_ms(base)))
+        news = np.where(through > before, before + base.timeframe_ms, NEVER_MS)
+        changed = np.minimum(self._changed_ms, news)
         self.final_through_ms[self.base] = through
+        old = changed < base.end_ms - RECENT * base.timeframe_ms
+        for rows in (np.flatnonzero(old), np.flatnonzero(~old & (changed < NEVER_MS))):
+            if len(rows):
+                self._settle_rows(rows, max(int(changed[rows].min()), 0), now_ms)
+        self._changed_ms[:] = NEVER_MS
+
+    def _settle_rows(self, rows: Int, since_ms: int, now_ms: int) -> None:
+        base, through = self.panels[self.base], self.final_through_ms[self.base][rows]
+        every = slice(None) if len(rows) == len(self.markets) else rows
+        base.fill(through, base.columns_since(since_ms) + 1, every)
+        complete_ms = self.complete_from_ms[rows]
         for timeframe, panel in self.panels.items():
             if timeframe == self.base:
                 continue
-            assemble(base, panel, self.complete_from_ms, through, self.final_through_ms[timeframe])
+            mine = self.final_through_ms[timeframe][rows]
+            assemble(base, panel, complete_ms, through, mine, since_ms, every)
             whole = (through + base.timeframe_ms) // panel.timeframe_ms * panel.timeframe_ms - panel.timeframe_ms
-            assembled = whole >= self.complete_from_ms
-            mine = self.final_through_ms[timeframe]
-            self.final_through_ms[timeframe] = np.where(assembled, np.maximum(mine, whole), mine)
+            self.final_through_ms[timeframe][rows] = np.where(whole >= complete_ms, np.maximum(mine, whole), mine)
             panel.advance_to(open_time_of(now_ms, panel.timeframe_ms))
-            panel.fill(self.final_through_ms[timeframe], panel.length)
+            panel.fill(self.final_through_ms[timeframe][rows], panel.columns_since(since_ms) + 2, every)
 
     @staticmethod
     def _newest_candle_ms(panel: Panel) -> int:
         """Open time of the newest candle any market really has."""
-        real = (~np.isnan(panel.close) & ~panel.filled).any(axis=0)
-        return int(panel.open_time[np.flatnonzero(real)[-1]]) if real.any() else -1
+        for column in range(panel.length - 1, -1, -1):
+            if (~np.isnan(panel.close[:, column]) & ~panel.filled[:, column]).any():
+                return int(panel.open_time[column])
+        return -1
 
     def _forget_lost_rows(self, now_ms: int) -> None:
         """A market that fell behind by more than its base panel holds is loaded afresh."""
@@ -253,6 +303,7 @@ class Book:
             self.noted_through_ms[timeframe][rows] = sure_ms
             self.late_from_ms[timeframe][rows] = newest_ms + panel.timeframe_ms
             self.late_until_ms[timeframe][rows] = self.news_from_ms(timeframe)[rows]
+            self._changed_ms[rows] = 0
             if timeframe == self.base:
                 self.complete_from_ms[rows] = open_ms[np.cumsum(counts) - counts]
                 self.unproven[rows] = True
@@ -267,6 +318,7 @@ class Book:
                 self.noted_through_ms[timeframe][rows] = -1
                 self.late_from_ms[timeframe][rows] = NEVER_MS
             self.complete_from_ms[rows] = NEVER_MS
+            self._claimed_ms[rows] = -1
             self.unproven[rows] = False
 
     # --- for signals ------------------------------------------------------------------------------------------------
@@ -308,7 +360,20 @@ class Book:
         News always come; histories, of more than `NEWS` candles, only until `room` candles are reached. The others
         follow when asked again: the panel holds them.
         """
-        return [part for timeframe in self.timeframes for part in self._newly_closed(timeframe, room)]
+        found = list(self._corrections())
+        for timeframe in self.timeframes:
+            found += self._newly_closed(timeframe, room - sum(len(part.open_time) for part in found))
+        return found
+
+    def _corrections(self) -> Iterator[ClosedCandles]:
+        """Candles that were handed out and have been revised since."""
+        revised, self._revised = self._revised, set()
+        for timeframe, row, open_ms in sorted(revised):
+            panel = self.panels[timeframe]
+            column = int(panel.column_of(open_ms))
+            if column >= 0 and open_ms <= self.stored_through_ms[timeframe][row]:
+                values = np.array([[getattr(panel, name)[row, column] for name in Panel.COLUMNS[:5]]])
+                yield ClosedCandles(self.markets[row], timeframe, np.array([open_ms]), values)
 
     def _newly_closed(self, timeframe: str, room: int) -> Iterator[ClosedCandles]:
         panel, stored = self.panels[timeframe], self.stored_through_ms[timeframe]
@@ -379,3 +444,16 @@ class Book:
             columns = np.flatnonzero(~np.isnan(panel.close[row]))[-self.config.max_candles_per_timeframe :]
             kept = Candles(*(getattr(panel, name)[row, columns] for name in Panel.COLUMNS[:5]))
             return panel.open_time[columns], kept
+
+
+def _is_capped(answer: CandleAnswer) -> bool:
+    """Whether an exchange may have cut an answer short without a word: a round number of candles, but fewer than asked.
+
+    Where it was no cut the next request, which goes on from there, says so.
+    """
+    return 0 < len(answer) < answer.request.limit and len(answer) % CAPS == 0
+
+
+def _complete_from(answer: CandleAnswer) -> int:
+    """From when on an answer holds everything the exchange has."""
+    return int(answer.open_time[0]) if _is_capped(answer) else answer.request.since_ms

@@ -157,11 +157,11 @@ class DayFile:
         try:
             os.link(self.path, self._spare)
         except OSError:  # no old file yet, or a file system without hard links: the next append copies
-            self._twin.replace(self.path)
+            files.rename(self._twin, self.path)
             return False
-        self._twin.replace(self.path)
+        files.rename(self._twin, self.path)
         with suppress(OSError):
-            self._spare.replace(self._twin)
+            files.rename(self._spare, self._twin)
             return True
         return False
 

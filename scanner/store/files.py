@@ -75,6 +75,11 @@ def replace(path: Path, data: bytes, *, keep_old: bool = False) -> None:
         raise
 
 
+def rename(old: Path, new: Path) -> None:
+    """Give `new`'s name to `old`; what had it is gone."""
+    os.replace(old, new)  # noqa: PTH105 - Path.replace also makes a Path of the target, as dear as the call itself
+
+
 def write_all(descriptor: int, data: bytes, offset: int) -> None:
     """Write `data` at `offset`, by one call unless the medium is all but full; then the next call says why."""
     rest = memoryview(data)
