@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
@@ -19,9 +20,15 @@ EXCHANGE = Exchange(NOW + 40 * STEP)
 LATER = NOW + 5 * STEP
 
 
+@cache
+def histories() -> list[CandleAnswer]:
+    book = Book("binance", (BTC, ETH), CONFIG, NOW, simulated=False)
+    return [EXCHANGE.answer(request, NOW) for request in wanted(book, NOW)]
+
+
 def loaded() -> Book:
     book = Book("binance", (BTC, ETH), CONFIG, NOW, simulated=False)
-    book.take([EXCHANGE.answer(request, NOW) for request in wanted(book, NOW)], NOW)
+    book.take(histories(), NOW)
     score_history(book)
     finals(book, NOW, Context())
     return book
@@ -66,6 +73,7 @@ def deliveries(draw: st.DrawFn) -> list[list[CandleAnswer]]:
     return [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
 
 
+@settings(deadline=None, max_examples=40)
 @given(deliveries())
 def test_order_repetition_and_splitting_of_answers_change_nothing(calls: list[list[CandleAnswer]]) -> None:
     plain, shuffled = loaded(), loaded()
