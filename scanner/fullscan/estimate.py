@@ -1,7 +1,8 @@
 """What the combined score of many markets will come to, without a close look at any: numpy over all of them at once.
 
-The formulas are those of `scores`, on the newest 100 candles. Only what needs older candles comes out a little
-different, so the ranking is the close look's own, nearly.
+The formulas are those of `scores`. Smoothed indicators begin 100 candles back instead of with the market, so that an
+RSI may fall on the other side of a bound; otherwise the estimate is the score. `python -m benchmarks.bench_shortlist`
+measures by how much they differ, and how many of the ten best are among the 30 that the estimate puts first.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ def estimated_scores(windows: Candles, plan: TimeframePlan, config: TradingConfi
 
     Parameters
     ----------
-    windows : Candles of float64[M, 100]
-        NaN in front of a young market.
+    windows : Candles of float64[M, W]
+        NaN in front of a young market. All of it makes the volume profile, which wants the candles that the close look
+        will have; the newest 100 make everything else.
 
     Returns
     -------
@@ -34,15 +36,19 @@ def estimated_scores(windows: Candles, plan: TimeframePlan, config: TradingConfi
     """
     candles = sound(windows)
     with np.errstate(all="ignore"):
-        total = _Terms(candles, plan, config).combined()
+        profile = _profile(windows.close, windows.volume, config.volume_profile_bins)
+        total = _Terms(candles, profile, plan, config).combined()
     return np.where(candles.count >= min(plan.base, WINDOW), np.nan_to_num(total), -np.inf)
 
 
 class _Terms:
     """The indicators of every market as float64[M], named as in `scores`."""
 
-    def __init__(self, candles: SoundCandles, plan: TimeframePlan, config: TradingConfig) -> None:
+    def __init__(
+        self, candles: SoundCandles, profile: tuple[Float, Float], plan: TimeframePlan, config: TradingConfig
+    ) -> None:
         self.candles, close, volume = candles, candles.close, candles.volume
+        self.heaviest, self.poc = profile
         self.ms, self.ml = _momentum(close, plan.short), _momentum(close, plan.long)
         self.rsi = rsi(close, config.rsi_period)
         earlier = rsi(close[:, :-DIVERGENCE], config.rsi_period)
@@ -101,9 +107,9 @@ class _Terms:
         return 100 * _unit(total)
 
     def volume(self) -> Float:
-        heaviest, distance = _profile(self.candles.close, self.candles.volume)
+        distance = (self.candles.close[:, -1] - self.poc) / self.poc
         near = np.nan_to_num(_unit(1 - abs(distance) / 0.05))
-        return 100 * _unit(0.5 * _unit((self.vr - 1) / 1.5) + 0.3 * heaviest + 0.2 * near)
+        return 100 * _unit(0.5 * _unit((self.vr - 1) / 1.5) + 0.3 * self.heaviest + 0.2 * near)
 
     def strength(self) -> Float:
         rsi_, macd = self.rsi, self.macd
@@ -192,16 +198,16 @@ def _middle(candles: Candles, count: int) -> Float:
     return np.asarray((candles.high[:, -count:].max(axis=1) + candles.low[:, -count:].min(axis=1)) / 2)
 
 
-def _profile(close: Float, volume: Float, edges: int = 50) -> tuple[Float, Float]:
-    """Share of the heaviest price in all volume, and the last close's distance from it (NaN: nothing traded)."""
+def _profile(close: Float, volume: Float, edges: int) -> tuple[Float, Float]:
+    """Share of the heaviest price in all volume, and that price (NaN: nothing traded), as in `profile`."""
     markets, bins = len(close), edges - 1
-    low = close.min(axis=1)
-    width = (close.max(axis=1) - low) / bins
-    place = np.where(width[:, None] > 0, (close - low[:, None]) / np.where(width > 0, width, 1.0)[:, None], 0.0)
+    known = (close > 0) & (volume >= 0) & np.isfinite(close + volume)
+    low = close.min(axis=1, initial=np.inf, where=known)
+    width = (close.max(axis=1, initial=0.0, where=known) - low) / bins
+    place = np.where(known & (width[:, None] > 0), (close - low[:, None]) / width[:, None], 0.0)
     flat = np.minimum(place.astype(np.int64), bins - 1) + bins * np.arange(markets)[:, None]
-    traded = np.bincount(flat.ravel(), weights=volume.ravel(), minlength=markets * bins).reshape(markets, bins)
+    weights = np.where(known, volume, 0.0)
+    traded = np.bincount(flat.ravel(), weights=weights.ravel(), minlength=markets * bins).reshape(markets, bins)
     total = traded.sum(axis=1)
-    poc = low + (traded.argmax(axis=1) + 0.5) * width
-    known = total > 0
-    share = np.where(known, traded.max(axis=1) / np.where(known, total, 1.0), 0.0)
-    return share, np.where(known, (close[:, -1] - poc) / poc, np.nan)
+    share = np.where(total > 0, traded.max(axis=1) / np.where(total > 0, total, 1.0), 0.0)
+    return share, np.where(total > 0, low + (traded.argmax(axis=1) + 0.5) * width, np.nan)

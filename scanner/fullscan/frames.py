@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from scanner.config import WINDOW
 from scanner.core.candles import Candles, Float, Int
 from scanner.core.panel import forming
 from scanner.errors import InvalidInput
@@ -68,10 +67,10 @@ def with_whole_volume(frame: pd.DataFrame, interval_ms: int, now_ms: int) -> pd.
 
 
 def windows_of(frames: Mapping[str, pd.DataFrame]) -> Candles:
-    """The newest 100 candles of many markets: float64[M, 100], NaN in front of a shorter frame."""
-    return Candles(*(np.stack([_padded(frame[name]) for frame in frames.values()]) for name in NAMES))
+    """The candles of many markets: float64[M, W], as long as the longest frame, NaN in front of a shorter one."""
+    length = max(map(len, frames.values()))
+    return Candles(*(np.stack([_padded(frame[name], length) for frame in frames.values()]) for name in NAMES))
 
 
-def _padded(column: pd.Series) -> Float:
-    values = column.to_numpy(dtype=np.float64)[-WINDOW:]
-    return np.pad(values, (WINDOW - len(values), 0), constant_values=np.nan)
+def _padded(column: pd.Series, length: int) -> Float:
+    return np.pad(column.to_numpy(dtype=np.float64), (length - len(column), 0), constant_values=np.nan)

@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 
 from scanner.config import WINDOW
-from scanner.core.candles import Candles, Int
+from scanner.core.candles import Candles, Float, Int
+from scanner.fullscan.estimate import estimated_scores
 from scanner.fullscan.frames import frame_of
 from scanner.fullscan.native import native_row
 from scanner.fullscan.results import ScanResults
 from scanner.fullscan.row import COLUMNS, Row
-from scanner.fullscan.scan import SHORTLIST, Order, best_rows, deep, shortlist
+from scanner.fullscan.scan import SHORTLIST, Order, best_places, best_rows, deep
 from scanner.fullscan.settings import ALIASES, MOST_CANDLES, TradingConfig, plan_for
 from scanner.markets import Market
 from scanner.records import iso
 
 TOP = 10  # rows of a result
+AT_ONCE = 500  # markets whose candles are copied together: 10 MB
 Place = tuple[str, str]  # exchange and symbol of a row
 
 
@@ -94,13 +96,13 @@ class PanelScanner(ScanResults):
         """Candles of the markets worth a close look, best first; none that is too young or is not traded."""
         if not source.markets:
             return {}
-        _, newest = source.window(None, WINDOW)
-        traded = np.flatnonzero(np.nan_to_num(newest.volume).sum(axis=1) > 0)
-        order = self._order(source, 0)
-        chosen = traded[shortlist(newest.rows(traded), order, SHORTLIST * self.top_n)]
-        open_time, longer = source.window(chosen, MOST_CANDLES)
+        order, every = self._order(source, 0), np.arange(len(source.markets))
+        parts = np.array_split(every, np.arange(AT_ONCE, len(every), AT_ONCE))
+        scores = np.concatenate([_estimates(source, rows, order) for rows in parts])
+        chosen = best_places(scores, min(SHORTLIST * self.top_n, int(np.count_nonzero(~np.isnan(scores)))))
+        open_time, candles = source.window(chosen, MOST_CANDLES)
         frames = {
-            source.markets[row].symbol: frame_of(open_time, longer.rows(place)) for place, row in enumerate(chosen)
+            source.markets[row].symbol: frame_of(open_time, candles.rows(place)) for place, row in enumerate(chosen)
         }
         return {symbol: frame for symbol, frame in frames.items() if len(frame) >= order.plan.base}
 
@@ -119,3 +121,10 @@ class PanelScanner(ScanResults):
         for row in best:
             kept.setdefault(row["symbol"], frames[row["exchange"], row["symbol"]])
         self.take(best[0]["timeframe"] if best else self._timeframe, table, kept)
+
+
+def _estimates(source: HeldCandles, rows: Int, order: Order) -> Float:
+    """The combined scores to expect of some markets, on the candles that a close look would have; NaN: not traded."""
+    _, candles = source.window(rows, MOST_CANDLES)
+    traded = np.nan_to_num(candles.volume[:, -WINDOW:]).sum(axis=1) > 0
+    return np.where(traded, estimated_scores(candles, order.plan, order.config), np.nan)

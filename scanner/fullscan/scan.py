@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from scanner.core.candles import Candles, Int
+from scanner.core.candles import Candles, Float, Int
 from scanner.fullscan.estimate import estimated_scores
 from scanner.fullscan.frames import windows_of
 from scanner.fullscan.row import COLUMNS, Row, market_row
@@ -99,15 +99,20 @@ def shortlist(windows: Candles, order: Order, count: int) -> Int:
 
     Parameters
     ----------
-    windows : Candles of float64[M, 100]
-        NaN in front of a young market.
+    windows : Candles of float64[M, W]
+        As `estimated_scores` takes them.
 
     Returns
     -------
     int64[min(M, count)]
         Best first; of equals the one that came first.
     """
-    ranked: Int = np.argsort(-estimated_scores(windows, order.plan, order.config), kind="stable")
+    return best_places(estimated_scores(windows, order.plan, order.config), count)
+
+
+def best_places(scores: Float, count: int) -> Int:
+    """Places of the `count` highest of float64[M], best first; of equals the one that came first."""
+    ranked: Int = np.argsort(-scores, kind="stable")
     return ranked[:count]
 
 

@@ -46,14 +46,12 @@ def varied(count, rows=186):
 
 
 def test_the_estimate_finds_the_best_of_varied_markets():
-    frames = varied(300)
-    everything = [row["symbol"] for row in scan_frames(frames, replace(ORDER, top_n=300)).rows]
-    for top_n in (5, 10, 20, 50):
+    frames = varied(150)
+    everything = [row["symbol"] for row in scan_frames(frames, replace(ORDER, top_n=150)).rows]
+    for top_n in (5, 10, 20):
         listed = {list(frames)[i] for i in shortlist(windows_of(frames), ORDER, SHORTLIST * top_n)}
         recall = len(listed & set(everything[:top_n])) / top_n
         assert recall >= 0.9, top_n
-    everywhere = scan_frames(frames, replace(ORDER, top_n=20)).rows
-    assert [row["symbol"] for row in everywhere] == everything[:20]
 
 
 def test_the_estimate_is_near_the_score_it_stands_for():
@@ -63,6 +61,18 @@ def test_the_estimate_is_near_the_score_it_stands_for():
     errors = [abs(estimated[symbol] - score) for symbol, score in scores.items()]
     assert np.median(errors) < 1
     assert max(errors) < 15  # a divergence by a hair counts half
+
+
+def test_the_estimate_sees_the_volume_of_all_candles_that_the_close_look_sees():
+    frames = varied(40, rows=500)
+    scores = {row["symbol"]: row["combined_score"] for row in scan_frames(frames, ORDER).rows}
+
+    def median_error(windows):
+        estimates = estimated_scores(windows, MEDIUM, CONFIG)
+        return np.median([abs(e - scores[symbol]) for symbol, e in zip(frames, estimates, strict=True)])
+
+    windows = windows_of(frames)
+    assert median_error(windows) < 0.1 < 0.3 < median_error(windows.last(100))
 
 
 def test_only_the_best_are_kept_and_of_very_many_only_the_shortlist_is_looked_at():
