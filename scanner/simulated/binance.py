@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from scanner.simulated.desk import Desk, Entry, Refused, entries
 from scanner.simulated.source import Listing, MarketSource, Series, Statistics
 from scanner.simulated.weights import Verdict
-from scanner.timeframes import DAY_MS, LENGTH_MS
+from scanner.timeframes import DAY_MS, grid_of
 
 Query = Mapping[str, str]
 
@@ -124,13 +124,13 @@ def _klines(query: Query, at: Desk) -> object:
     interval = query.get("interval")
     if interval is None:
         raise _missing("interval")
-    if interval not in at.source.timeframes:
+    if interval not in at.timeframes:
         raise Refused(400, _error(-1120, "Invalid interval."))
     limit = _whole(query, "limit", _LIMIT)
     start, end = _whole(query, "startTime", -1), _whole(query, "endTime", at.now_ms)
     count = min(limit, _MOST) or _LIMIT
     found = at.last(entry, interval, end, count) if start < 0 else at.first(entry, interval, start, end, count)
-    return _rows(found, LENGTH_MS[interval], _digits(entry.listing))
+    return _rows(found, grid_of(interval)[0], _digits(entry.listing))
 
 
 def _rows(candles: Series, length: int, digits: int) -> list[list[object]]:

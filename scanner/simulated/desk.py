@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from scanner.simulated.source import Listing, MarketSource, Series
-from scanner.timeframes import LENGTH_MS
+from scanner.simulated.source import Listing, MarketSource, Series, aggregate
+from scanner.timeframes import MONDAY_MS, WEEK_MS, grid_of
 
 
 class Refused(Exception):
@@ -38,13 +38,18 @@ class Desk:
     def __iter__(self) -> Iterator[Entry]:
         return (entry for entry in self.entries.values() if not self._is_gone(entry))
 
+    @property
+    def timeframes(self) -> tuple[str, ...]:
+        """Those of the source, and weeks of its days."""
+        return (*self.source.timeframes, *(["1w"] if "1d" in self.source.timeframes else []))
+
     def find(self, market_id: str) -> Entry | None:
         entry = self.entries.get(market_id)
         return None if entry is None or self._is_gone(entry) else entry
 
     def first(self, entry: Entry, timeframe: str, start_ms: int, end_ms: int, count: int) -> Series:
         """The first `count` candles from `start_ms`, however many are missing in between."""
-        start, span = max(start_ms, entry.listing.listed_ms), count * LENGTH_MS[timeframe]
+        start, span = max(start_ms, entry.listing.listed_ms), count * grid_of(timeframe)[0]
         end = min(end_ms, self.now_ms)
         while True:
             found = self._candles(entry, timeframe, start, min(end, start + span - 1))
@@ -54,7 +59,7 @@ class Desk:
 
     def last(self, entry: Entry, timeframe: str, end_ms: int, count: int) -> Series:
         """The last `count` candles that open up to `end_ms`."""
-        end, span = min(end_ms, self.now_ms), count * LENGTH_MS[timeframe]
+        end, span = min(end_ms, self.now_ms), count * grid_of(timeframe)[0]
         while True:
             start = max(end - span + 1, entry.listing.listed_ms)
             found = self._candles(entry, timeframe, start, end)
@@ -63,7 +68,11 @@ class Desk:
             span *= 4
 
     def _candles(self, entry: Entry, timeframe: str, start_ms: int, end_ms: int) -> Series:
-        return self.source.candles(entry.listing.symbol, timeframe, start_ms, end_ms, self.now_ms)
+        symbol = entry.listing.symbol
+        if timeframe != "1w":
+            return self.source.candles(symbol, timeframe, start_ms, end_ms, self.now_ms)
+        monday, last = (week + (MONDAY_MS - week) % WEEK_MS for week in (start_ms, end_ms + 1))
+        return aggregate(self.source.candles(symbol, "1d", monday, last - 1, self.now_ms), WEEK_MS, MONDAY_MS)
 
     def _is_gone(self, entry: Entry) -> bool:
         return bool(self.gone) and entry.listing.symbol.partition(":")[0] in self.gone

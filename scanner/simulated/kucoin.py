@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from scanner.simulated.desk import Desk, Entry, Refused, entries
 from scanner.simulated.source import Listing, MarketSource, Series, Statistics
 from scanner.simulated.weights import Verdict
-from scanner.timeframes import HOUR_MS, LENGTH_MS, MINUTE_MS
+from scanner.timeframes import HOUR_MS, LENGTH_MS, MINUTE_MS, WEEK_MS
 
 Query = Mapping[str, str]
 
 _MOST = 200
-_TIMEFRAMES = {str(length // MINUTE_MS): name for name, length in LENGTH_MS.items() if name not in ("3m", "6h")}
+_TIMEFRAMES = {
+    str(length // MINUTE_MS): name for name, length in (*LENGTH_MS.items(), ("1w", WEEK_MS)) if name not in ("3m", "6h")
+}
 _FUNDING_MS = 8 * HOUR_MS
 _OWN_NAMES = {"BTC": "XBT"}
 
@@ -66,7 +68,7 @@ def _status(query: Query, at: Desk) -> object:
 def _klines(query: Query, at: Desk) -> object:
     entry = _entry(query, at)
     timeframe = _TIMEFRAMES.get(query.get("granularity", ""))
-    if timeframe is None or timeframe not in at.source.timeframes:
+    if timeframe is None or timeframe not in at.timeframes:
         raise Refused(400, {"code": "400100", "msg": "Invalid parameter: granularity"})
     start, end = _time(query, "from"), _time(query, "to")
     if start is None:

@@ -79,15 +79,15 @@ def joined(parts: Sequence[Series]) -> Series:
     )
 
 
-def aggregate(series: Series, length_ms: int) -> Series:
-    """Bigger candles of `length_ms` from smaller ones.
+def aggregate(series: Series, length_ms: int, first_ms: int = 0) -> Series:
+    """Bigger candles of `length_ms` from smaller ones; one of them opens at `first_ms`.
 
     A candle nobody traded is left out, since the exchange opens the bigger candle at its first trade; where a whole
     group is untraded the result is a flat candle without volume. Gaps stay gaps.
     """
     if not len(series):
         return series
-    group = series.open_time - series.open_time % length_ms
+    group = series.open_time - (series.open_time - first_ms) % length_ms
     starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
     sizes = np.diff(starts, append=len(group))
     traded = series.volume > 0

@@ -222,6 +222,12 @@ def test_scan_market(exchange, which, tmp_path, monkeypatch):
     assert (scanner.fear_greed_history, scanner.btc_dominance_history, scanner.timestamp_history) == ([], [], [])
 
 
+def test_a_plain_client_scans_weeks(exchange):
+    table = scanning(exchange, lambda scanner: scanner.scan_market("weekly", False, False))
+    assert len(table) == 5
+    assert set(table["timeframe"]) == {"weekly"}
+
+
 def test_nothing_is_saved_when_not_wanted_and_candles_serve_again(exchange, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

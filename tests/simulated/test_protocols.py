@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import itertools
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ import pytest
 
 from scanner.clock import ScaledClock
 from scanner.markets import DEFAULT_SYMBOLS
-from scanner.timeframes import DAY_MS, LENGTH_MS
+from scanner.timeframes import DAY_MS, LENGTH_MS, WEEK_MS
 from tests.simulated.conftest import NOW_MS, ask
 from tests.waiting import wait_for
 
@@ -74,6 +75,31 @@ def test_candles_come_from_since_on_or_up_to_now(exchange, timeframe, since, lim
         assert opened[-1] == NOW_MS - NOW_MS % LENGTH_MS[timeframe]
     elif since > 0:
         assert since <= opened[0] < since + LENGTH_MS[timeframe]
+
+
+def test_weeks_are_made_of_days_from_monday_on(exchange):
+    async def job(binance, kucoin):
+        since = NOW_MS - 20 * WEEK_MS
+        days = await binance.fetch_ohlcv("ETH/USDT", "1d", since - WEEK_MS, 200)
+        newest = await binance.fetch_ohlcv("ETH/USDT", "1w", None, 3)
+        return (
+            days,
+            newest,
+            await binance.fetch_ohlcv("ETH/USDT", "1w", since),
+            await kucoin.fetch_ohlcv("ETH/USDT:USDT", "1w", since),
+        )
+
+    days, newest, weeks, swaps = ask(exchange, job)
+    assert len(weeks) == 20
+    assert newest == weeks[-3:]
+    assert [week[:5] for week in swaps] == [week[:5] for week in weeks]
+    for opened, first, high, low, last, volume in weeks:
+        assert datetime.fromtimestamp(opened / 1000, UTC).weekday() == 0
+        inside = [day for day in days if opened <= day[0] < opened + WEEK_MS]
+        assert (first, last) == (inside[0][1], inside[-1][4])
+        assert (high, low) == (max(day[2] for day in inside), min(day[3] for day in inside))
+        assert volume == pytest.approx(sum(day[5] for day in inside))
+    assert weeks[-1][0] <= NOW_MS < weeks[-1][0] + WEEK_MS
 
 
 def test_an_answer_never_exceeds_a_thousand_candles(exchange):
