@@ -6,14 +6,42 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from scanner.core.candles import Float
 from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.runtime.book import Book
-from scanner.timeframes import open_time_of
+from scanner.timeframes import DAY_MS, open_time_of
+
+MOVE = 0.005  # of the price: worth as much again as the volume that is lacking
 
 
-def wanted(book: Book, now_ms: int) -> list[CandleRequest]:
-    """What must be asked for now: whole histories first, then the candles since the newest final one."""
-    return [*_backfills(book, now_ms), *_increments(book, now_ms)]
+def wanted(book: Book, now_ms: int, value: Float | None = None) -> list[CandleRequest]:
+    """What must be asked for now: whole histories first, then the candles since the newest final one.
+
+    `value` (float64[M], see `refresh_value`) says what refreshing each market's forming candle is worth.
+    """
+    return [
+        *_backfills(book, now_ms),
+        *_increments(book, now_ms, np.zeros(len(book.markets)) if value is None else value),
+    ]
+
+
+def refresh_value(book: Book, now_ms: int, price: Float, quote_volume: Float) -> Float:
+    """What asking for each market's forming candle is worth: quote currency that its volume is likely to lack.
+
+    That is the volume of 24 hours spread evenly over the time since the last answer, once more for every 0.5 % that the
+    price has moved since. A market that nobody trades is worth nothing; one of unknown volume counts as the median.
+
+    Parameters
+    ----------
+    price, quote_volume : float64[M]
+        Newest price and volume of 24 hours; NaN where unknown.
+    """
+    known = quote_volume[~np.isnan(quote_volume)]
+    volume = np.where(np.isnan(quote_volume), np.median(known) if len(known) else 1.0, quote_volume)
+    unseen = np.clip(volume, 0, None) / DAY_MS * np.clip(now_ms - book.as_of_ms, 0, DAY_MS)
+    seen = book.panels[book.base].close[:, -1]
+    moved = np.abs(price / np.where(seen > 0, seen, np.nan) - 1)
+    return np.asarray(unseen * (1 + np.nan_to_num(moved, posinf=0.0) / MOVE))
 
 
 def _backfills(book: Book, now_ms: int) -> Iterator[CandleRequest]:
@@ -23,11 +51,11 @@ def _backfills(book: Book, now_ms: int) -> Iterator[CandleRequest]:
             yield CandleRequest(book.markets[row], timeframe, max(since, 0), panel.length, Purpose.BACKFILL)
 
 
-def _increments(book: Book, now_ms: int) -> Iterator[CandleRequest]:
+def _increments(book: Book, now_ms: int, value: Float) -> Iterator[CandleRequest]:
     step = book.panels[book.base].timeframe_ms
     newest = book.final_through_ms[book.base]
     for row in np.flatnonzero(book.loaded[book.base]):
         since = int(newest[row]) + step
         closed = (now_ms - since) // step  # candles that have closed and are not final yet
         purpose = (Purpose.FORMING, Purpose.CLOSE, Purpose.GAP)[min(closed, 2)]
-        yield CandleRequest(book.markets[row], book.base, since, closed + 2, purpose)
+        yield CandleRequest(book.markets[row], book.base, since, closed + 2, purpose, float(value[row]))

@@ -17,12 +17,12 @@ from scanner.core.breadth import market_breadth
 from scanner.core.candles import Bool, Candles, Int
 from scanner.core.volatility import volatility_regime
 from scanner.fullscan.panel import HeldCandles
-from scanner.gateway.answers import CandleSweep
+from scanner.gateway.answers import CandleRequest, CandleSweep
 from scanner.gateway.gateway import Gateway
 from scanner.markets import Market
 from scanner.records import iso
 from scanner.runtime import signals
-from scanner.runtime.asking import wanted
+from scanner.runtime.asking import refresh_value, wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import Book
 from scanner.runtime.holding import Holdings
@@ -191,12 +191,18 @@ class SignalCycle:
     def _sweep(self, exchanges: set[str]) -> bool:
         """Bring some exchanges up to now; whether every request was answered."""
         books = [self._books.by_exchange[name] for name in sorted(exchanges)]
-        requests = [request for book in books for request in wanted(book, self._gateway.now_ms(book.exchange))]
+        requests = [request for book in books for request in self._wanted(book)]
         unanswered = len(requests)
         for sweep in self._gateway.candles(requests, self._deadline_s):
             self._advance(self._books.by_exchange[sweep.exchange], sweep)
             unanswered -= len(sweep.answers)
         return unanswered == 0
+
+    def _wanted(self, book: Book) -> list[CandleRequest]:
+        now_ms = self._gateway.now_ms(book.exchange)
+        table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))
+        price, _ = table.newest(book.markets)
+        return wanted(book, now_ms, refresh_value(book, now_ms, price, table.newest_volume(book.markets)))
 
     def _advance(self, book: Book, sweep: CandleSweep) -> None:
         """Bring one exchange up to now: merge, score, keep, publish."""

@@ -76,6 +76,18 @@ class TickTable:
         at_ms[place] = np.where(known.any(axis=1), self.time_ms[column], 0)
         return price, at_ms
 
+    def newest_volume(self, markets: tuple[Market, ...]) -> Float:
+        """The newest known 24 h quote volume of each of `markets`, NaN where none is."""
+        row_of = {market: row for row, market in enumerate(self.markets)}
+        found = np.full(len(markets), np.nan)
+        place = np.array([i for i, market in enumerate(markets) if market in row_of], dtype=np.int64)
+        if not len(place) or not self.quote_volume.shape[1]:
+            return found
+        volume = self.quote_volume[[row_of[markets[i]] for i in place]]
+        known = ~np.isnan(volume)
+        found[place] = volume[np.arange(len(volume)), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)]
+        return found
+
     def buffer(self, row: int) -> deque[MarketTick]:
         """The ticks of one market as a deque of MarketTick."""
         usable = np.flatnonzero(~np.isnan(self.price[row]))
