@@ -18,11 +18,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import ccxt.async_support as ccxt
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
+from scanner.clock import ScaledClock
+from scanner.simulated import SimulatedExchange, binance_urls, generated
 from tests.child import ROOT, running
 from tests.pages import PAGES, blocks
 from tests.waiting import wait_for
@@ -109,7 +112,7 @@ def test_the_program_of_the_readme_scans_and_reads_what_it_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks(PAGES["README.md"], "python")
+    code, _ = blocks(PAGES["README.md"], "python")
     names: dict[str, Any] = {}
 
     def kept_something() -> bool:
@@ -125,6 +128,28 @@ def test_the_program_of_the_readme_scans_and_reads_what_it_kept(
     asyncio.run(both())
     assert names["dataset"]["signals"]
     assert names["dataset"]["ohlcv"]["5m"]
+
+
+def test_the_full_scan_of_the_readme_ranks_an_exchange(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, code = blocks(PAGES["README.md"], "python")
+    names: dict[str, Any] = {}
+    clock = ScaledClock(1_760_000_400_000, speed=1)
+    with SimulatedExchange(generated(7), clock) as exchange:
+
+        class Pointed(ccxt.binance):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__({"options": {"fetchMarkets": {"types": ["spot"]}}, "aiohttp_trust_env": False})
+                self.has["fetchCurrencies"] = False
+                self.urls["api"] = binance_urls(exchange.url)
+                self.timeout_on_exit = 0
+
+        monkeypatch.setattr(ccxt, "binance", Pointed)
+        asyncio.run(run_block(code.replace("250_000", "1000"), names))
+    assert len(names["best"]) == 10
+    printed = capsys.readouterr().out
+    assert all(symbol in printed for symbol in names["best"]["symbol"])
 
 
 def test_the_page_of_the_data_folder_shows_how_to_read_it(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
