@@ -224,7 +224,7 @@ class SignalCycle:
         self._state.publish_signals(newest_of(self._state.current(), book, finals, lives), kept, buffers)
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
         self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), buffers)
-        self._holdings.publish(book, now_ms)
+        self._holdings.publish(book, sweep.deferred, now_ms)
 
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))

@@ -29,16 +29,17 @@ PAUSES = 200  # between changes, remembered to know what is usual
 class Held:
     """What is held of one exchange after a signal cycle; arrays [M], one entry per market, never changed.
 
-    `as_of_ms` is when the newest good candle answer was asked for, 0 before one. `quiet_ms` is when a market was last
-    not asked because nothing can have changed. `final_ms` is per timeframe the open time of the newest final candle, -1
-    before any, `loaded` whether its history is there. `newest_ms` is the open time of the newest candle that any market
-    has, `moved_ms` when anything of the exchange last changed and `patience_ms` how long that may take here.
+    `as_of_ms` is when the newest good candle answer was asked for, 0 before one. `rationed` (bool) tells whose refresh
+    was put off in the newest cycle because the request budget went to others. `final_ms` is per timeframe the open time
+    of the newest final candle, -1 before any, `loaded` whether its history is there. `newest_ms` is the open time of
+    the newest candle that any market has, `moved_ms` when anything of the exchange last changed and `patience_ms` how
+    long that may take here.
     """
 
     markets: tuple[Market, ...]
     base: str
     as_of_ms: Int
-    quiet_ms: Int
+    rationed: Bool
     final_ms: Mapping[str, Int]
     loaded: Mapping[str, Bool]
     newest_ms: int
@@ -122,15 +123,14 @@ def judge(
     """
     timeframes = tuple(held.loaded)
     frozen = _frozen_since(held, intervals, now_ms)
-    known_ms = np.maximum(held.as_of_ms, held.quiet_ms)
-    if frozen is not None:
-        known_ms = np.minimum(known_ms, frozen)
+    known_ms = held.as_of_ms if frozen is None else np.minimum(held.as_of_ms, frozen)
     age_s = np.where(known_ms > 0, (now_ms - known_ms) / 1000.0, np.nan)
     price_age_s = np.where(price_ms > 0, (now_ms - price_ms) / 1000.0, np.nan)
     shape = (len(timeframes), len(held.markets))
     behind = np.stack([_behind(held, timeframe, intervals, now_ms) for timeframe in timeframes]).reshape(shape)
     loaded = np.stack([held.loaded[timeframe] for timeframe in timeframes]).reshape(shape)
-    word = _by_age(age_s, price_age_s, intervals)[None, :].repeat(shape[0], axis=0)
+    spared = held.rationed & (frozen is None) & (state == "live")
+    word = _by_age(age_s, price_age_s, spared, intervals)[None, :].repeat(shape[0], axis=0)
     word = np.where((word < STALE) & (behind > 0), GAP, word)
     word = np.where(loaded, word, LOADING)
     if state in CLOSED_DOORS:
@@ -162,11 +162,14 @@ def _behind(held: Held, timeframe: str, intervals: Intervals, now_ms: int) -> In
     return missing
 
 
-def _by_age(age_s: Float, price_age_s: Float, intervals: Intervals) -> Int:
-    """int64[M]: live, late or stale by the older of candles and price, each in intervals of its own stream."""
+def _by_age(age_s: Float, price_age_s: Float, spared: Bool, intervals: Intervals) -> Int:
+    """int64[M]: live, late or stale by the older of candles and price, each in intervals of its own stream.
+
+    A market that was spared by the budget while its price is fresh is late and no more: its closes are not put off.
+    """
     candles = np.nan_to_num(age_s * 1000 / intervals.signals_ms, nan=np.inf)
     prices = np.nan_to_num(price_age_s * 1000 / intervals.prices_ms, nan=np.inf)
-    stale = candles > STALE_AFTER
+    stale = (candles > STALE_AFTER) & ~(spared & (prices <= LATE_AFTER))
     late = (candles > LATE_AFTER) | (prices > LATE_AFTER)
     return np.where(stale, STALE, np.where(late, LATE, LIVE)).astype(np.int64)
 

@@ -30,7 +30,7 @@ def held(now_ms: int = NOW, **changes: object) -> Held:
         markets=(BTC, ETH, SOL),
         base="5m",
         as_of_ms=np.full(3, now_ms - 10_000),
-        quiet_ms=np.zeros(3, dtype=np.int64),
+        rationed=np.zeros(3, dtype=bool),
         final_ms=final,
         loaded={name: np.ones(3, dtype=bool) for name in final},
         newest_ms=open_time_of(now_ms, STEP),
@@ -62,11 +62,11 @@ def test_age_counts_in_intervals_of_the_stream(age_s: int, word: str) -> None:
     assert words(judged(held(as_of_ms=as_of_ms))) == [["live", word, "live"]] * 2
 
 
-def test_a_market_in_which_nothing_can_have_changed_is_as_fresh_as_that_is_known() -> None:
-    quiet_ms = np.array([0, NOW - 5000, 0])
-    found = judged(held(as_of_ms=np.full(3, NOW - 100_000), quiet_ms=quiet_ms))
-    assert words(found)[0] == ["late", "live", "late"]
-    assert found.age_s[0, 1] == 5
+def test_what_the_budget_spares_is_late_and_no_more_while_its_price_is_fresh() -> None:
+    spared = held(as_of_ms=np.full(3, NOW - 290_000), rationed=np.array([False, True, True]))
+    assert words(judged(spared))[0] == ["stale", "late", "late"]
+    assert words(judged(spared, price_age_s=10))[0] == ["stale"] * 3
+    assert words(judged(spared, state="down", cause="HTTP 500"))[0] == ["stale"] * 3
 
 
 def test_old_prices_make_late_too() -> None:
