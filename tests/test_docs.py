@@ -23,6 +23,7 @@ from scanner.records import SIGNAL_TYPES
 from scanner.settings import Settings, option, variable
 from scanner.store.names import candle_file, day_file, gap_file, universe_file
 from scanner.store.ownership import LOCK_NAME
+from scanner.store.parts import part_of
 from scanner.terminal import full_scan
 from scanner.terminal.options import parser
 from scanner.timeframes import LENGTH_MS
@@ -209,7 +210,9 @@ def test_the_training_data_folder_is_told() -> None:
         ("ohlcv/", candle_file(market, "5m")),
         ("gaps/", gap_file("binance", day)),
         ("universe/", universe_file("binance", day)),
+        ("journal/", "candles-00000001.journal"),
     ]
+    assert part_of(candle_file(market, "5m"), "2025-07") in told
     assert LOCK_NAME in told
 
 

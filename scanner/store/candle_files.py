@@ -1,26 +1,25 @@
-"""OHLCV files: new candles wait in memory and are merged into their Parquet file when that is worth a rewrite.
+"""OHLCV files: new candles go to the journal at once, and into their Parquet file when that is worth a rewrite.
 
 A Parquet file cannot grow; a new candle means writing the whole file again. So a file is rewritten once in a while, the
-longer its history and the more files the rarer, which keeps the cost independent of years and markets; the moments are
-spread by name so that not all files fall due together, and writing takes a bounded share of the time. The first
-candles of a market are written at once. Who reads through the store sees waiting candles too; what waits when the
-process is killed is fetched from the exchange again.
+longer it is and the more files there are the rarer, and what is old is sealed away (`parts`): the cost of a candle
+depends neither on years nor on markets. The moments are spread by name so that not all files fall due together, and
+writing takes a bounded share of the time. The first candles of a market are written at once. Who reads through a store
+sees waiting candles too, be it this process's or another's; a killed process leaves them in the journal.
 """
 
 from __future__ import annotations
 
 import heapq
-import logging
 import math
 import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from scanner.store import files, ohlcv
+from scanner.store import files, names, ohlcv
+from scanner.store.candle_file import CandleFile, Totals
+from scanner.store.journal import Batch, Journal, segments, waiting_in
 from scanner.store.ohlcv import NONE, Rows
-
-logger = logging.getLogger(__name__)
 
 REWRITE_S = 300.0  # between two rewrites of one file, up to ROWS_AT_THAT_PACE candles
 ROWS_AT_THAT_PACE = 10_000
@@ -28,138 +27,9 @@ FILES_AT_THAT_PACE = 1_000  # a rewrite costs 1 ms of processor: with 8,000 file
 RETRY_S = 30.0  # after a write that failed
 WRITING_SHARE = 0.1  # of the time, on average
 BURST_S = 0.5  # of writing at once: signals wait meanwhile
-MOST_WAITING = 100_000  # candles per file that cannot be written; then the oldest go
+JOURNAL = "journal"  # what the journal is called in results
 
-
-class Totals:
-    """What is counted over all files of a folder as it happens: asking costs the same for one file and for thousands.
-
-    ``waiting``: candles not in their file yet; ``set_aside``: damaged files renamed; ``not_kept``: waiting candles
-    dropped because their file could not be written for too long.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts = {"set_aside": 0, "not_kept": 0, "waiting": 0}
-
-    def add(self, **changes: int) -> None:
-        with self._lock:
-            for name, change in changes.items():
-                self._counts[name] += change
-
-    def now(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._counts)
-
-
-class CandleFile:
-    """One Parquet file and the candles that wait for it; what happens to them is added to `totals`.
-
-    Attributes
-    ----------
-    stored : int
-        Candles in the file when it was last read or written.
-    """
-
-    def __init__(self, path: Path, totals: Totals) -> None:
-        self.path, self._totals = path, totals
-        self.stored = 0
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._waiting = NONE
-        self._added: list[Rows] = []
-
-    def add(self, candles: Rows) -> None:
-        with self._lock:
-            self._added.append(candles)
-            self._totals.add(waiting=len(candles))
-            surplus = max(0, self._count() - MOST_WAITING) and max(0, len(self._merged()) - MOST_WAITING)
-            if surplus:
-                self._wait_for(Rows(self._waiting.open_time[surplus:], self._waiting.values[surplus:]))
-        if surplus:
-            self._totals.add(not_kept=surplus)
-
-    @property
-    def waiting(self) -> Rows:
-        with self._lock:
-            return self._merged()
-
-    def _count(self) -> int:
-        return len(self._waiting) + sum(map(len, self._added))
-
-    def _merged(self) -> Rows:
-        """What waits, put in order: not before somebody looks, for most candles come one by one."""
-        while self._added:
-            candles = self._added.pop(0)
-            self._totals.add(waiting=-len(candles))
-            self._wait_for(ohlcv.merge(self._waiting, candles))
-        return self._waiting
-
-    def candles(self) -> Rows:
-        """What is stored and what waits; a damaged file counts as empty."""
-        waiting = self.waiting  # taken before the file is read: a rewrite in between must not hide it
-        try:
-            return ohlcv.merge(read(self.path), waiting)
-        except ohlcv.Damaged:
-            return waiting
-
-    def write(self) -> None:
-        """Merge what waits into the file.
-
-        Raises
-        ------
-        OSError
-            It could not be written; the file is as it was and the candles still wait.
-        """
-        with self._writing:
-            waiting = self.waiting
-            if not len(waiting):
-                return
-            stored, damaged = self._stored()
-            merged = ohlcv.merge(stored, waiting)
-            if damaged or not merged.equals(stored):
-                files.replace(self.path, ohlcv.encode(merged), keep_old=damaged)
-                self._totals.add(set_aside=int(damaged))
-            self.stored = len(merged)
-            with self._lock:
-                self._wait_for(_without(self._merged(), waiting))
-
-    def _wait_for(self, candles: Rows) -> None:
-        self._totals.add(waiting=len(candles) - len(self._waiting))
-        self._waiting = candles
-
-    def _stored(self) -> tuple[Rows, bool]:
-        """The candles in the file, and whether it is damaged."""
-        try:
-            return read(self.path), False
-        except ohlcv.Damaged as error:
-            logger.warning("%s is damaged: %s", self.path.name, error)
-            return NONE, True
-
-
-def read(path: Path, since_ms: int | None = None) -> Rows:
-    """The candles of a file (see `ohlcv.read`), none if there is no file; raises Damaged or OSError.
-
-    Read through one open handle: a path is opened twice by pandas and pyarrow, and may be replaced in between.
-    """
-    try:
-        with path.open("rb") as file:
-            return ohlcv.read(file, since_ms)
-    except (FileNotFoundError, NotADirectoryError):
-        return NONE
-
-
-def _without(waiting: Rows, written: Rows) -> Rows:
-    """What still waits once `written` is in the file: candles that came, or changed, during the write."""
-    if waiting is written:
-        return NONE
-    known = dict(zip(written.open_time.tolist(), written.values.tolist(), strict=True))
-    news = [known.get(moment) != value for moment, value in zip(*_listed(waiting), strict=True)]
-    return Rows(waiting.open_time[news], waiting.values[news])
-
-
-def _listed(candles: Rows) -> tuple[list[int], list[list[float]]]:
-    return candles.open_time.tolist(), candles.values.tolist()
+Stamps = tuple[tuple[Path, files.Stamp], ...]
 
 
 class CandleFiles:
@@ -167,46 +37,91 @@ class CandleFiles:
 
     Parameters
     ----------
+    journal : Path
+        Folder of the journal.
     clock : callable
         Seconds that only grow (`time.monotonic`).
     on_result : callable
-        Called with a file's name and the error of a write, or None when it succeeded.
+        Called with a file's name and the error of a write, or None when it succeeded; the journal is one of them.
     """
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float], on_result: Callable[[str, OSError | None], None]
+        self,
+        folder: Path,
+        journal: Path,
+        clock: Callable[[], float],
+        on_result: Callable[[str, OSError | None], None],
     ) -> None:
         self.folder = folder
         self._clock, self._on_result = clock, on_result
         self._lock = threading.Lock()
         self._files: dict[str, CandleFile] = {}
+        self._periods: dict[str, list[str]] | None = None  # of every head; None where we do not own the folder
         self._totals = Totals()
         self._due: list[tuple[float, str]] = []
         self._scheduled: set[str] = set()
         self._allowance_s, self._allowed_at = BURST_S, clock()
+        self._journal, self._journalling = Journal(journal), threading.Lock()
+        self._behind, self._again_at = False, 0.0  # whether candles wait that the journal has refused
+        self._left: tuple[Stamps, dict[str, Rows]] = ((), {})
+
+    def open(self) -> None:
+        """Take up what an earlier run left in the journal; the folder is ours from here on. Raises OSError."""
+        with self._journalling:
+            self._periods = names.periods_in(self.folder)
+            with self._lock:
+                for name, file in self._files.items():
+                    file.periods = frozenset(self._periods.get(name, ()))
+            self._take_in([entry for batch in self._journal.replay(self._on_result) for entry in batch])
+        for name in self._periods:
+            if files.hidden(self.folder / name, "tmp").exists():
+                self._file(name).write(even_if_nothing_waits=True)
+
+    def close(self) -> None:
+        """Close the journal; candles that still wait stay in it, and the folder is nobody's."""
+        with self._journalling:
+            if self._behind and self._periods is not None:
+                self._keep_all()
+            self._journal.close()
+            self._periods = None
 
     def add(self, name: str, candles: Rows) -> None:
-        """Have candles kept: they are readable at once and written in due time."""
-        if not len(candles):
-            return
-        with self._lock:
-            file = self._files.get(name) or self._new(name)
-            file.add(candles)
-            self._schedule(name, 0.0 if not file.stored else _pace(name, file.stored, len(self._files)))
+        self.add_all([(name, candles)])
 
-    def candles(self, name: str) -> Rows:
-        """All candles of a file, the waiting ones too; raises OSError."""
-        with self._lock:
-            file = self._files.get(name) or CandleFile(self.folder / name, Totals())
-        return file.candles()
+    def add_all(self, batch: Batch) -> None:
+        """Have candles kept: they are in the journal and readable at once, and written in due time."""
+        batch = [(name, candles) for name, candles in batch if len(candles)]
+        if not batch:
+            return
+        with self._journalling:
+            if self._periods is None or self._behind or not self._journal.is_whole():
+                self._take_in(batch)
+                self._keep_all()
+            else:
+                self._keep(batch)
+                self._take_in(batch)
+
+    def candles(self, name: str, since_ms: int = 0) -> Rows:
+        """All candles of a file since a moment, the waiting ones too; raises OSError."""
+        left = self._left_by_another().get(name, NONE)
+        found = self._file(name).candles(since_ms)
+        return ohlcv.merge(found, left.since(since_ms))
+
+    def newest(self, name: str, since_ms: int) -> Rows:
+        """See `CandleFile.newest`; raises Damaged or OSError."""
+        return self._file(name).newest(since_ms)
 
     def names(self) -> list[str]:
         """Names of the files that have candles waiting, or had."""
+        left = self._left_by_another()
         with self._lock:
-            return list(self._files)
+            return [*self._files, *left]
 
     def write_due(self) -> None:
         """Write the files that are due, as long as the share of time for writing lasts."""
+        if self._behind and self._clock() >= self._again_at:
+            with self._journalling:
+                self._keep_all()
         while (file := self._next_due()) is not None:
             started = self._clock()
             self._write(file)
@@ -231,11 +146,74 @@ class CandleFiles:
             self._write(file)
 
     def count(self) -> dict[str, int]:
-        """How many files were set aside, candles not kept, and candles that wait."""
-        return self._totals.now()
+        """How many files were set aside or repaired, candles not kept, and candles that wait, in the journal or not."""
+        totals = self._totals.now()
+        totals["set_aside"] += self._journal.set_aside
+        return totals | {
+            "repaired": self._journal.repaired,
+            "unsafe": totals["waiting"] if self._behind else 0,
+            "journal_bytes": self._journal.size,
+        }
+
+    # -- the journal -----------------------------------------------------------------------------------------------
+
+    def _take_in(self, batch: Batch) -> None:
+        with self._lock:
+            for name, candles in batch:
+                file = self._files.get(name) or self._new(name)
+                file.add(candles)
+                self._schedule(name, 0.0 if not file.stored else _pace(name, file.stored, len(self._files)))
+
+    def _keep(self, batch: Batch) -> None:
+        try:
+            if batch:
+                self._journal.append(batch)
+        except OSError as error:
+            self._behind, self._again_at = True, self._clock() + RETRY_S
+            self._on_result(JOURNAL, error)
+        else:
+            self._behind = False
+            self._on_result(JOURNAL, None)
+
+    def _keep_all(self) -> None:
+        """Everything that waits into a new segment, where the journal was refused or has lost its place."""
+        self._behind = True
+        if self._periods is None:
+            return
+        self._journal.close()
+        with self._lock:
+            everything = [(name, file.waiting) for name, file in self._files.items()]
+        self._keep([(name, candles) for name, candles in everything if len(candles)])
+
+    def _left_by_another(self) -> dict[str, Rows]:
+        """What waits in the journal of a folder that we do not own."""
+        if self._periods is not None:
+            return {}
+        stamps = tuple((path, stamp) for path in segments(self._journal.folder) if (stamp := files.stamp_of(path)))
+        if stamps != self._left[0]:
+            found: dict[str, list[Rows]] = {}
+            for batch in waiting_in(path for path, _ in stamps):
+                for name, candles in batch:
+                    found.setdefault(name, []).append(candles)
+            self._left = stamps, {name: ohlcv.joined(each) for name, each in found.items()}
+        return self._left[1]
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def _file(self, name: str) -> CandleFile:
+        owned = self._periods
+        periods = names.periods_in(self.folder) if owned is None else owned
+        with self._lock:
+            file = self._files.get(name)
+        if file is None:
+            return CandleFile(self.folder / name, Totals(), periods.get(name, ()))
+        if owned is None:
+            file.periods = frozenset(periods.get(name, ()))
+        return file
 
     def _new(self, name: str) -> CandleFile:
-        file = self._files[name] = CandleFile(self.folder / name, self._totals)
+        periods = (self._periods or {}).get(name, ())
+        file = self._files[name] = CandleFile(self.folder / name, self._totals, periods)
         return file
 
     def _schedule(self, name: str, delay_s: float) -> None:
@@ -256,6 +234,8 @@ class CandleFiles:
 
     def _write(self, file: CandleFile) -> None:
         name = file.path.name
+        with self._journalling:  # what the journal has by now is in memory too, and so will be in the file
+            through = self._journal.number
         try:
             file.write()
         except OSError as error:
@@ -263,10 +243,14 @@ class CandleFiles:
                 self._schedule(name, RETRY_S)
             self._on_result(name, error)
         else:
+            with self._journalling:
+                self._journal.settle(name, through)
+                if self._behind and not self._totals.now()["waiting"]:
+                    self._keep([])
             self._on_result(name, None)
 
 
-def _pace(name: str, stored: int, files: int) -> float:
-    """Seconds until a file of `stored` candles, one of `files`, is worth a rewrite; half of it differs by name."""
+def _pace(name: str, stored: int, count: int) -> float:
+    """Seconds until a file of `stored` candles, one of `count`, is worth a rewrite; half of it differs by name."""
     spread = 0.5 + zlib.crc32(name.encode()) / 2**33
-    return REWRITE_S * max(1.0, stored / ROWS_AT_THAT_PACE) * max(1.0, files / FILES_AT_THAT_PACE) * spread
+    return REWRITE_S * max(1.0, stored / ROWS_AT_THAT_PACE) * max(1.0, count / FILES_AT_THAT_PACE) * spread

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -50,34 +51,54 @@ def as_stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+class Change(NamedTuple):
+    """New content for a file; with `keep_old` the old file is set aside."""
+
+    path: Path
+    data: bytes
+    keep_old: bool = False
+
+
 def replace(path: Path, data: bytes, *, keep_old: bool = False) -> None:
-    """Put `data` under the name `path`: write beside it, sync, rename. With `keep_old` the old file is set aside.
+    """Put `data` under the name `path`; see `replace_all`."""
+    replace_all([Change(path, data, keep_old)])
+
+
+def replace_all(changes: Sequence[Change]) -> None:
+    """Give files new content: write it beside all of them, sync, then rename one right after the other, in order.
 
     Raises
     ------
     OSError
-        It could not be written; `path` is as it was and nothing is left beside it.
+        It could not be written; every file is as it was and nothing is left beside it. Only a rename that is refused
+        leaves those before it done.
     """
-    beside = hidden(path, "tmp")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            write_all(descriptor, data, 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if keep_old:
-            set_aside(path)
-        beside.replace(path)
+        for change in changes:
+            _write_beside(change)
+        for change in changes:
+            if change.keep_old:
+                set_aside(change.path)
+            rename(hidden(change.path, "tmp"), change.path)
     except OSError:
-        with suppress(OSError):
-            beside.unlink()
+        for change in changes:
+            with suppress(OSError):
+                hidden(change.path, "tmp").unlink()
         raise
 
 
 def rename(old: Path, new: Path) -> None:
     """Give `new`'s name to `old`; what had it is gone."""
     os.replace(old, new)  # noqa: PTH105 - Path.replace also makes a Path of the target, as dear as the call itself
+
+
+def _write_beside(change: Change) -> None:
+    descriptor = os.open(hidden(change.path, "tmp"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        write_all(descriptor, change.data, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -3,14 +3,17 @@
 ``binance_BTCUSDT_2025-10-24.json`` and ``binance_BTCUSDT_5m.parquet``: the symbol without its slash, as everybody
 expects it. A contract's settlement currency follows a dot (``BTC/USDT:USDT`` is ``BTCUSDT.USDT``), and where a reader
 could not tell base from quote a dash stays between them (``BTC/XYZ`` is ``BTC-XYZ``). So each market has one name,
-each name one market, and only letters, digits and ``._-`` occur. Nothing here touches a disk.
+each name one market, and only letters, digits and ``._-`` occur.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from scanner.errors import InvalidInput
@@ -20,7 +23,10 @@ from scanner.timeframes import length_ms
 
 KNOWN_STEMS = 10_000  # markets whose name is remembered: each cycle asks for it several times
 _DAY_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
-_CANDLE_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<timeframe>\d{1,2}[mhd])\.parquet", re.ASCII)
+_CANDLE_FILE = re.compile(
+    r"(?P<head>(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<timeframe>\d{1,2}[mhd]))(-(?P<period>\d{4}(-(0[1-9]|1[0-2]))?))?\.parquet",
+    re.ASCII,
+)
 
 
 class DayName(NamedTuple):
@@ -31,10 +37,11 @@ class DayName(NamedTuple):
 
 
 class CandleName(NamedTuple):
-    """What the name of an OHLCV file says."""
+    """What the name of an OHLCV file says; `period` is the year or month of a sealed part, None for the head."""
 
     market: Market
     timeframe: str
+    period: str | None = None
 
 
 def day_file(market: Market, moment_ms: int) -> str:
@@ -82,7 +89,23 @@ def try_candle_file(name: str) -> CandleName | None:
         length_ms(found["timeframe"])
     except InvalidInput:
         return None
-    return CandleName(market, found["timeframe"])
+    return CandleName(market, found["timeframe"], found["period"])
+
+
+def timeframe_of(head: str) -> str:
+    """The timeframe in the name of an OHLCV file."""
+    return head.removesuffix(".parquet").rpartition("_")[2]
+
+
+def periods_in(folder: Path) -> dict[str, list[str]]:
+    """Head -> the periods of the sealed parts that lie beside it, in a folder of OHLCV files."""
+    found: dict[str, list[str]] = {}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = _CANDLE_FILE.fullmatch(entry.name)
+            if name is not None and name["period"] is not None:
+                found.setdefault(f"{name['head']}.parquet", []).append(name["period"])
+    return found
 
 
 @lru_cache(maxsize=KNOWN_STEMS)

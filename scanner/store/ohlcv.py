@@ -46,6 +46,11 @@ class Rows(NamedTuple):
         first = int(np.searchsorted(self.open_time, start_ms))
         return Rows(self.open_time[first:], self.values[first:])
 
+    def before(self, end_ms: int) -> Rows:
+        """The candles that opened before `end_ms`."""
+        end = int(np.searchsorted(self.open_time, end_ms))
+        return Rows(self.open_time[:end], self.values[:end])
+
     def equals(self, other: Rows) -> bool:
         """Whether both hold the same candles, NaN volumes included."""
         return np.array_equal(self.open_time, other.open_time) and np.array_equal(
@@ -97,6 +102,15 @@ def merge(older: Rows, newer: Rows) -> Rows:
     if not len(older) or not len(newer):
         return newer if not len(older) else older
     return _once(np.concatenate([older.open_time, newer.open_time]), np.concatenate([older.values, newer.values]))
+
+
+def joined(several: Sequence[Rows]) -> Rows:
+    """The candles of all; where several have one, the last of them's."""
+    if len(several) < 2:
+        return several[0] if several else NONE
+    return _once(
+        np.concatenate([each.open_time for each in several]), np.concatenate([each.values for each in several])
+    )
 
 
 def _once(moments: NDArray[np.int64], values: NDArray[np.float64]) -> Rows:

@@ -21,11 +21,12 @@ from numpy.typing import ArrayLike
 from scanner.errors import FolderInUse, InvalidInput, NothingStored, StoreFailure
 from scanner.markets import Market, Wanted, select
 from scanner.store import dataset, files, names, ohlcv
-from scanner.store.candle_files import CandleFiles, read
+from scanner.store.candle_files import JOURNAL, CandleFiles
 from scanner.store.gap_files import FOLDER as GAPS
 from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import Gap, explained
 from scanner.store.health import Health
+from scanner.store.journal import FOLDER as JOURNAL_FOLDER
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
@@ -66,17 +67,18 @@ class TrainingStore:
         self.clustering_path = self.base_path / "clustering"
         self.universe_path = self.base_path / "universe"
         records = (self.signals_path, self.ohlcv_path, self.clustering_path)
-        self._folders = (*records, self.universe_path, self.base_path / GAPS)
+        journal = self.base_path / JOURNAL_FOLDER
+        self._folders = (*records, self.universe_path, self.base_path / GAPS, journal)
         self._health = Health(self.base_path, clock)
         self._signals = RecordFiles(self.signals_path, file_signal, self._health)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
         self._universes = UniverseFiles(self.universe_path, self._health)
-        self._candles = CandleFiles(self.ohlcv_path, clock, self._note_candles)
+        self._candles = CandleFiles(self.ohlcv_path, journal, clock, self._note_candles)
         self.wish = WishFile(self.base_path, self._health)
         self.gaps = GapFiles(self.base_path, self._health, self._own)
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
-        self._is_open = False
+        self._is_open = self._is_ours = False
 
     # -- owning ----------------------------------------------------------------------------------------------------
 
@@ -115,8 +117,8 @@ class TrainingStore:
     def close(self, within_s: float = math.inf) -> None:
         """Write what waits and give the folder back; does nothing the second time.
 
-        What cannot be written, or not `within_s`, is counted; candles can be fetched again. Records are in their files
-        in any case; those that could not be flushed in time a power cut may still take.
+        What cannot be written is counted; candles that are not in their files `within_s` stay in the journal. Records
+        are in their files in any case; those that could not be flushed in time a power cut may still take.
         """
         if not self._is_open:
             return
@@ -127,14 +129,15 @@ class TrainingStore:
                 self._candles.write_all(within_s)
             with suppress(StoreFailure):
                 self._sync(until)
-            lost = self._candles.count()["waiting"]
+            self._candles.close()
+            lost = self._candles.count()["unsafe"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
             for folder in (self._signals, self._clusters, self._universes, self.gaps):
                 with suppress(OSError):
                     folder.close()
         finally:
-            self._is_open = False
+            self._is_open = self._is_ours = False
             self._ownership.give_back()
 
     def __enter__(self) -> TrainingStore:
@@ -200,7 +203,7 @@ class TrainingStore:
     ) -> None:
         """Keep closed candles; one that is known already is replaced.
 
-        They are readable through this store at once, and reach their file in due time (see `candle_files`).
+        They are in the journal when this returns, and reach their file in due time (see `candle_files`).
 
         Parameters
         ----------
@@ -219,20 +222,11 @@ class TrainingStore:
             The folder cannot be written to. The candles wait in memory all the same.
         """
         name = names.candle_file(market, timeframe)
-        self._candles.add(name, ohlcv.rows(open_time, (open, high, low, close, volume)))
-        self._own()
-        self._candles.write_due()
-        self._health.raise_failures((f"ohlcv/{name}",))
+        self._keep_candles([(name, ohlcv.rows(open_time, (open, high, low, close, volume)))])
 
     def append_closed(self, candles: Iterable[tuple[Market, str, ohlcv.Rows]]) -> None:
         """Keep closed candles of many markets and timeframes, in order of time each; as `append_candles` otherwise."""
-        added = []
-        for market, timeframe, rows in candles:
-            added.append(names.candle_file(market, timeframe))
-            self._candles.add(added[-1], rows)
-        self._own()
-        self._candles.write_due()
-        self._health.raise_failures([f"ohlcv/{name}" for name in added])
+        self._keep_candles([(names.candle_file(market, timeframe), rows) for market, timeframe, rows in candles])
 
     @property
     def waiting(self) -> int:
@@ -261,8 +255,8 @@ class TrainingStore:
         """The newest signal kept of every market and timeframe. Raises StoreFailure when a file cannot be read."""
         return dataset.newest(self.signals_path)
 
-    def candles(self, market: Market, timeframe: str) -> ohlcv.Rows:
-        """All closed candles kept of one market and timeframe, oldest first; empty if there are none.
+    def candles(self, market: Market, timeframe: str, since_ms: int = 0) -> ohlcv.Rows:
+        """The closed candles kept of one market and timeframe since a moment, oldest first; empty if there are none.
 
         Raises
         ------
@@ -271,12 +265,12 @@ class TrainingStore:
         """
         name = names.candle_file(market, timeframe)
         try:
-            return self._candles.candles(name)
+            return self._candles.candles(name, since_ms)
         except OSError as error:
             raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
 
     def newest_candles(self, market: Market, timeframe: str, since_ms: int) -> ohlcv.Rows:
-        """The candles in the file of one market and timeframe since `since_ms`, oldest first; those waiting are not.
+        """The candles in the files of one market and timeframe since `since_ms`, oldest first; those waiting are not.
 
         There may be older ones. The first is later than `since_ms` only if none before is kept.
 
@@ -287,7 +281,7 @@ class TrainingStore:
         """
         name = names.candle_file(market, timeframe)
         try:
-            return read(self.ohlcv_path / name, since_ms)
+            return self._candles.newest(name, since_ms)
         except OSError as error:
             raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
         except ohlcv.Damaged as error:
@@ -357,15 +351,15 @@ class TrainingStore:
         dict
             ``state``: ok or degraded; ``cause``: what cannot be written, or None; ``repaired``: files that ended in
             half a record; ``set_aside``: damaged or foreign files renamed; ``not_kept``: records and candles lost;
-            ``waiting``: candles not in their file yet; ``files``, ``bytes``: size of the folder, at most half a minute
-            ago.
+            ``waiting``: candles not in their file yet; ``unsafe``: those of them that the journal does not have either;
+            ``journal_bytes``: its size; ``files``, ``bytes``: size of the folder, at most half a minute ago.
         """
         candles, days = self._candles.count(), (self._signals, self._clusters, self._universes)
         return self._health.report() | {
-            "repaired": sum(folder.repaired for folder in days),
+            "repaired": candles["repaired"] + sum(folder.repaired for folder in days),
             "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
             "not_kept": self._health.not_kept + candles["not_kept"],
-            "waiting": candles["waiting"],
+            **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
         }
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -383,17 +377,19 @@ class TrainingStore:
         if not self._is_open:
             raise StoreFailure(f"{self.base_path}: the store is not open")
         with self._opening:
-            if self._ownership.is_held:
+            if self._is_ours:
                 return
             try:
                 for folder in self._folders:
                     folder.mkdir(parents=True, exist_ok=True)
                 self._ownership.take()
+                self._candles.open()  # before the clearing: what was left half done tells it where to look
                 for folder in (self.base_path, *self._folders):
                     _clear(folder)
             except OSError as error:
                 self._health.note("folder", error)
                 raise StoreFailure(f"{self.base_path}: cannot be written to: {error.strerror or error}") from error
+            self._is_ours = True
             self._health.note("folder", None)
 
     def _append(self, kind: RecordFiles, batch: Batch, at_ms: int) -> None:
@@ -409,12 +405,20 @@ class TrainingStore:
         finally:
             self._candles.write_due()
 
+    def _keep_candles(self, batch: Sequence[tuple[str, ohlcv.Rows]]) -> None:
+        try:
+            self._own()
+        finally:
+            self._candles.add_all(batch)
+        self._candles.write_due()
+        self._health.raise_failures([JOURNAL, *(f"ohlcv/{name}" for name, _ in batch)])
+
     def _candles_since(self, markets: Sequence[Market], timeframe: str, start_ms: int) -> dict[Market, ohlcv.Rows]:
-        found = {market: self.candles(market, timeframe).since(start_ms) for market in markets}
+        found = {market: self.candles(market, timeframe, start_ms) for market in markets}
         return {market: rows for market, rows in found.items() if len(rows)}
 
     def _note_candles(self, name: str, error: OSError | None) -> None:
-        self._health.note(f"ohlcv/{name}", error)
+        self._health.note(f"ohlcv/{name}" if name.endswith(".parquet") else name, error)
 
 
 def _written(wanted: Wanted) -> str:

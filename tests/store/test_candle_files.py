@@ -8,8 +8,8 @@ import threading
 import pandas as pd
 import pytest
 
-from scanner.store import candle_files, files, ohlcv
-from scanner.store.candle_files import CandleFiles
+from scanner.store import candle_file, candle_files, files, ohlcv
+from scanner.store.candle_files import JOURNAL, CandleFiles
 from scanner.timeframes import MINUTE_MS
 from tests.store.making import MIDNIGHT, Seconds, candles
 
@@ -33,7 +33,13 @@ def results():
 
 @pytest.fixture
 def folder(tmp_path, clock, results):
-    return CandleFiles(tmp_path, clock, lambda name, error: results.append((name, error)))
+    files = CandleFiles(
+        tmp_path, tmp_path / "journal", clock, lambda name, error: name != JOURNAL and results.append((name, error))
+    )
+    (tmp_path / "journal").mkdir()
+    files.open()
+    yield files
+    files.close()
 
 
 def stored(folder, name=NAME):
@@ -53,15 +59,15 @@ def test_the_first_candles_are_written_at_once_and_later_ones_in_due_time(folder
 
 
 def test_a_long_history_is_rewritten_less_often(folder, clock):
-    folder.add(NAME, rows(0, 50_000))
+    folder.add(NAME, rows(0, 25_000))
     folder.write_due()
-    folder.add(NAME, rows(50_000, 1))
-    clock.now = 2 * candle_files.REWRITE_S
+    folder.add(NAME, rows(25_000, 1))
+    clock.now = candle_files.REWRITE_S
     folder.write_due()
-    assert stored(folder) == 50_000
-    clock.now = 5 * candle_files.REWRITE_S
+    assert stored(folder) == 25_000
+    clock.now = 3 * candle_files.REWRITE_S
     folder.write_due()
-    assert stored(folder) == 50_001
+    assert stored(folder) == 25_001
 
 
 def test_files_fall_due_at_different_times(folder, clock, results):
@@ -81,7 +87,7 @@ def test_writing_takes_its_share_of_the_time_only(folder, clock, results, monkey
         clock.now += 1.0
         self.stored = 1
 
-    monkeypatch.setattr(candle_files.CandleFile, "write", slow)
+    monkeypatch.setattr(candle_file.CandleFile, "write", slow)
     for number in range(100):
         folder.add(f"binance_A{number}USDT_5m.parquet", rows(0, 1))
     folder.write_due()
@@ -114,7 +120,7 @@ def test_candles_known_already_do_not_rewrite_the_file(folder):
 def test_history_of_an_earlier_run_is_kept(folder, clock):
     folder.add(NAME, rows(0, 5))
     folder.write_all()
-    again = CandleFiles(folder.folder, clock, lambda *_: None)
+    again = CandleFiles(folder.folder, folder.folder / "journal", clock, lambda *_: None)
     again.add(NAME, rows(4, 3))
     assert len(again.candles(NAME)) == 7
     again.write_due()
@@ -137,7 +143,7 @@ def test_a_write_that_fails_is_tried_again_and_loses_nothing(folder, clock, resu
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(files, "replace", full)
+        broken.setattr(files, "replace_all", full)
         folder.add(NAME, rows(0, 2))
         folder.write_due()
         folder.write_due()
@@ -150,21 +156,26 @@ def test_a_write_that_fails_is_tried_again_and_loses_nothing(folder, clock, resu
 
 
 def test_what_waits_is_bounded_and_what_goes_is_counted(folder, monkeypatch):
-    monkeypatch.setattr(candle_files, "MOST_WAITING", 3)
-    folder.add(NAME, rows(0, 5))
+    monkeypatch.setattr(candle_file, "MOST_WAITING", 3)
+    (folder.folder / NAME).mkdir()
+    folder.add(NAME, rows(0, 4))
+    folder.write_due()
+    assert folder.count()["not_kept"] == 0  # not before a write has failed
+    folder.add(NAME, rows(4, 1))
+    (folder.folder / NAME).rmdir()
     assert folder.candles(NAME).open_time.tolist() == rows(2, 3).open_time.tolist()
     assert folder.count()["not_kept"] == 2
 
 
 def test_candles_that_come_during_a_write_are_not_forgotten(folder, monkeypatch):
-    replace = files.replace
+    replace_all = files.replace_all
 
-    def replace_slowly(path, data, **options):
+    def replace_slowly(changes):
         folder.add(NAME, rows(1, 2, price=7))
-        replace(path, data, **options)
+        replace_all(changes)
 
     with monkeypatch.context() as slow:
-        slow.setattr(files, "replace", replace_slowly)
+        slow.setattr(files, "replace_all", replace_slowly)
         folder.add(NAME, rows(0, 2))
         folder.write_due()
     assert folder.candles(NAME).values[:, 0].tolist() == [100, 7, 7]
@@ -180,7 +191,7 @@ def test_readers_never_fail_and_never_see_less_than_before(folder):
     def read():
         while not done.is_set():
             try:
-                seen.append((len(folder.candles(NAME)), len(candle_files.read(folder.folder / NAME))))
+                seen.append((len(folder.candles(NAME)), len(candle_file.read(folder.folder / NAME))))
             except Exception as error:  # noqa: BLE001 - any error at all is the failure looked for
                 failures.append(error)
 

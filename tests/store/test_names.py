@@ -46,7 +46,7 @@ def test_names_are_safe_and_give_the_market_back(market):
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,255}", name)
     assert Path("folder", name).parent == Path("folder")
     assert names.try_day_file(name) == (market, date(2025, 10, 24))
-    assert names.try_candle_file(names.candle_file(market, "1h")) == (market, "1h")
+    assert names.try_candle_file(names.candle_file(market, "1h")) == (market, "1h", None)
 
 
 @given(similar_markets, similar_markets)

@@ -60,7 +60,15 @@ def test_opening_creates_the_folders_and_constructing_does_not(tmp_path):
     store = TrainingStore(tmp_path / "data")
     assert listing(tmp_path) == []
     with store:
-        assert listing(tmp_path / "data") == ["clustering", "gaps", "ohlcv", "scanner.lock", "signals", "universe"]
+        assert listing(tmp_path / "data") == [
+            "clustering",
+            "gaps",
+            "journal",
+            "ohlcv",
+            "scanner.lock",
+            "signals",
+            "universe",
+        ]
 
 
 def test_a_final_signal_is_kept_once_even_across_a_restart(store):
@@ -340,7 +348,8 @@ def test_reading_changes_nothing_whatever_is_in_the_folder(filled):
     (filled.ohlcv_path / "binance_BTCUSDT_1h.parquet").write_text("foreign")
     before = [listing(folder) for folder in (filled.signals_path, filled.clustering_path, filled.ohlcv_path)]
     data = TrainingStore(filled.base_path).dataset(parse_symbol("binance:BTC/USDT"), 30, LENGTH_MS, NOON)
-    assert (len(data["signals"]), len(data["clustering"]), data["ohlcv"]) == (3, 2, {})
+    assert (len(data["signals"]), len(data["clustering"])) == (3, 2)
+    assert len(data["ohlcv"]["1h"]) == 72  # from the journal
     assert before == [listing(folder) for folder in (filled.signals_path, filled.clustering_path, filled.ohlcv_path)]
 
 
@@ -362,7 +371,7 @@ def test_nothing_is_left_open(tmp_path):
     assert len(listing(Path("/proc/self/fd"))) == before
 
 
-def test_a_close_without_time_gives_the_folder_back_and_leaves_the_rest_to_be_fetched_again(tmp_path: Path) -> None:
+def test_a_close_without_time_gives_the_folder_back_and_leaves_the_rest_in_the_journal(tmp_path: Path) -> None:
     store = TrainingStore(tmp_path)
     store.open()
     price = np.array([1.0])
@@ -371,7 +380,7 @@ def test_a_close_without_time_gives_the_folder_back_and_leaves_the_rest_to_be_fe
     store.close(within_s=0.0)
     assert store.health()["waiting"] == 1
     with TrainingStore(tmp_path) as next_one:
-        assert len(next_one.candles(Market("binance", "BTC/USDT"), "5m")) == 1
+        assert len(next_one.candles(Market("binance", "BTC/USDT"), "5m")) == 2
 
 
 def test_a_close_keeps_its_time_however_slow_the_medium_is(tmp_path, monkeypatch, caplog):

@@ -1,0 +1,200 @@
+"""One market and timeframe on disk: a Parquet head, sealed parts beside it, and the candles that wait for them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from scanner.store import files, names, ohlcv, parts
+from scanner.store.ohlcv import NONE, Rows
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 100_000  # candles per file that cannot be written; then the oldest go
+
+
+class Totals:
+    """What is counted over all files of a folder as it happens: asking costs the same for one file and for thousands.
+
+    ``waiting``: candles not in their file yet; ``set_aside``: damaged files renamed; ``not_kept``: waiting candles
+    dropped because their file could not be written for too long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = {"set_aside": 0, "not_kept": 0, "waiting": 0}
+
+    def add(self, **changes: int) -> None:
+        with self._lock:
+            for name, change in changes.items():
+                self._counts[name] += change
+
+    def now(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+class CandleFile:
+    """One history and the candles that wait for it; what happens to them is added to `totals`.
+
+    Parameters
+    ----------
+    path : Path
+        The head; parts lie beside it.
+    periods : iterable of str
+        Which parts there are.
+
+    Attributes
+    ----------
+    stored : int
+        Candles in the head when it was last written.
+    periods : frozenset of str
+        The parts.
+    """
+
+    def __init__(self, path: Path, totals: Totals, periods: Iterable[str] = ()) -> None:
+        self.path, self._totals = path, totals
+        self.stored = 0
+        self._timeframe = names.timeframe_of(path.name)
+        self.periods = frozenset(periods)
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._refused = False  # whether the last write failed
+        self._waiting = NONE
+        self._added: list[Rows] = []
+
+    def add(self, candles: Rows) -> None:
+        with self._lock:
+            self._added.append(candles)
+            self._totals.add(waiting=len(candles))
+            surplus = self._refused and max(0, self._count() - MOST_WAITING) and len(self._merged()) - MOST_WAITING
+            if surplus > 0:
+                self._wait_for(Rows(self._waiting.open_time[surplus:], self._waiting.values[surplus:]))
+        if surplus > 0:
+            self._totals.add(not_kept=surplus)
+
+    @property
+    def waiting(self) -> Rows:
+        with self._lock:
+            return self._merged()
+
+    def _count(self) -> int:
+        return len(self._waiting) + sum(map(len, self._added))
+
+    def _merged(self) -> Rows:
+        """What waits, put in order: not before somebody looks, for most candles come one by one."""
+        while self._added:
+            candles = self._added.pop(0)
+            self._totals.add(waiting=-len(candles))
+            self._wait_for(ohlcv.merge(self._waiting, candles))
+        return self._waiting
+
+    def candles(self, since_ms: int = 0) -> Rows:
+        """What is stored and what waits since a moment; a damaged file counts as empty. Raises OSError."""
+        waiting = self.waiting  # taken before the files are read: a rewrite in between must not hide it
+        head = _forgiving(self.path)  # and the head before the parts, which candles move to
+        first_ms = int(head.open_time[0]) if len(head) else None
+        older = [period for period in sorted(self.periods) if parts.end_ms(period) > since_ms]
+        if first_ms is not None and first_ms <= since_ms:
+            older = []
+        history = ohlcv.joined([_forgiving(self._part(period)) for period in older])
+        return ohlcv.merge(ohlcv.merge(history, head), waiting).since(since_ms)
+
+    def newest(self, since_ms: int) -> Rows:
+        """The stored candles since a moment, and maybe older ones; raises Damaged or OSError."""
+        head = read(self.path, since_ms)
+        if len(head) and head.open_time[0] <= since_ms:
+            return head
+        older = [read(self._part(each)) for each in sorted(self.periods) if parts.end_ms(each) > since_ms]
+        return ohlcv.merge(ohlcv.joined(older), head)
+
+    def write(self, *, even_if_nothing_waits: bool = False) -> None:
+        """Merge what waits into the head, and what has become old or came late into sealed parts.
+
+        What a killed process had put into a part and not yet taken from the head leaves the head as well.
+
+        Raises
+        ------
+        OSError
+            It could not be written; every file is as it was and the candles still wait.
+        """
+        with self._writing:
+            waiting = self.waiting
+            if not len(waiting) and not even_if_nothing_waits:
+                return
+            self._refused = True  # until it is done
+            stored, damaged = self._stored(self.path)
+            merged = ohlcv.merge(stored, waiting)
+            seam_ms = max(map(parts.end_ms, self.periods), default=0)
+            cut_ms = max(seam_ms, parts.cut_ms(merged, self._timeframe))
+            head, changes = merged.since(cut_ms), [*self._changed_parts(merged.before(cut_ms))]
+            if damaged or not head.equals(stored):
+                changes.append(files.Change(self.path, ohlcv.encode(head), keep_old=damaged))
+            self._replace(changes)
+            self._refused = False
+            self.stored = len(head)
+            with self._lock:
+                self._wait_for(_without(self._merged(), waiting))
+
+    def _changed_parts(self, old: Rows) -> Iterable[files.Change]:
+        for period, candles in parts.by_period(old, self._timeframe):
+            path = self._part(period)
+            stored, damaged = self._stored(path)
+            merged = ohlcv.merge(stored, candles)
+            if damaged or not merged.equals(stored):
+                yield files.Change(path, ohlcv.encode(merged), keep_old=damaged)
+            self.periods |= {period}
+
+    def _replace(self, changes: list[files.Change]) -> None:
+        if changes:
+            files.replace_all(changes)
+            self._totals.add(set_aside=sum(change.keep_old for change in changes))
+
+    def _part(self, period: str) -> Path:
+        return self.path.with_name(parts.part_of(self.path.name, period))
+
+    def _wait_for(self, candles: Rows) -> None:
+        self._totals.add(waiting=len(candles) - len(self._waiting))
+        self._waiting = candles
+
+    def _stored(self, path: Path) -> tuple[Rows, bool]:
+        """The candles in a file, and whether it is damaged."""
+        try:
+            return read(path), False
+        except ohlcv.Damaged as error:
+            logger.warning("%s is damaged: %s", path.name, error)
+            return NONE, True
+
+
+def read(path: Path, since_ms: int | None = None) -> Rows:
+    """The candles of a file (see `ohlcv.read`), none if there is no file; raises Damaged or OSError.
+
+    Read through one open handle: a path is opened twice by pandas and pyarrow, and may be replaced in between.
+    """
+    try:
+        with path.open("rb") as file:
+            return ohlcv.read(file, since_ms)
+    except (FileNotFoundError, NotADirectoryError):
+        return NONE
+
+
+def _forgiving(path: Path) -> Rows:
+    try:
+        return read(path)
+    except ohlcv.Damaged:
+        return NONE
+
+
+def _without(waiting: Rows, written: Rows) -> Rows:
+    """What still waits once `written` is in the file: candles that came, or changed, during the write."""
+    if waiting is written:
+        return NONE
+    known = dict(zip(written.open_time.tolist(), written.values.tolist(), strict=True))
+    news = [known.get(moment) != value for moment, value in zip(*_listed(waiting), strict=True)]
+    return Rows(waiting.open_time[news], waiting.values[news])
+
+
+def _listed(candles: Rows) -> tuple[list[int], list[list[float]]]:
+    return candles.open_time.tolist(), candles.values.tolist()

@@ -1,0 +1,296 @@
+"""The journal: closed candles are in it as soon as they are known, in their Parquet files when that is worth a rewrite.
+
+A segment is a file that only grows. Each cycle adds one batch, the candles of all its markets, by one write that is on
+the medium before it counts. A start reads the segments again; a segment goes once all its candles are in their files,
+the oldest first, so that of two values of a candle the later one always wins. Of a batch cut short by a crash nothing
+was acknowledged: it is cut off and counted. A segment with damage before its end is set aside as a whole once what can
+be read of it has been.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from scanner.store import files
+from scanner.store.ohlcv import COLUMNS, Rows
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "journal"
+SEGMENT_BYTES = 8_000_000
+OPENING = b"candles1"
+_BATCH = struct.Struct("<4sII")  # mark, length of the content, its CRC-32
+_COUNTS = struct.Struct("<III")  # files, candles, bytes of the names
+_MARK = b"\nBAT"
+_NAME = re.compile(r"candles-(?P<number>\d{8})\.journal", re.ASCII)
+
+Batch = Sequence[tuple[str, Rows]]  # name of the Parquet file, its candles
+
+
+class State(Enum):
+    """How a segment ends."""
+
+    SOUND = "sound"
+    TORN = "torn"  # in a batch cut short
+    FOREIGN = "foreign"  # in bytes we did not write, or that have changed since
+
+
+class Content(NamedTuple):
+    """What a segment holds: its whole batches, the offset behind the last of them, and what follows."""
+
+    batches: list[Batch]
+    end: int
+    state: State
+
+
+def encode(batch: Batch) -> bytes:
+    """A batch as it stands in a segment."""
+    names = "\n".join(name for name, _ in batch).encode()
+    counts = np.array([len(rows) for _, rows in batch], "<u4")
+    content = b"".join(
+        [
+            _COUNTS.pack(len(batch), int(counts.sum()), len(names)),
+            names,
+            counts.tobytes(),
+            np.concatenate([rows.open_time for _, rows in batch]).astype("<i8").tobytes(),
+            np.concatenate([rows.values for _, rows in batch]).astype("<f8").tobytes(),
+        ]
+    )
+    return _BATCH.pack(_MARK, len(content), zlib.crc32(content)) + content
+
+
+def read(data: bytes) -> Content:
+    """What a segment holds; never raises."""
+    if not data.startswith(OPENING):
+        return Content([], 0, State.TORN if OPENING.startswith(data.rstrip(b"\0")) else State.FOREIGN)
+    batches: list[Batch] = []
+    end = len(OPENING)
+    while end < len(data):
+        content = _content(data, end)
+        if content is None:
+            return Content(batches, end, _torn_or_foreign(data, end))
+        batches.append(_decoded(content))
+        end += _BATCH.size + len(content)
+    return Content(batches, end, State.SOUND)
+
+
+def _content(data: bytes, start: int) -> bytes | None:
+    """The content of the batch at `start`, None if it is not whole."""
+    if len(data) < start + _BATCH.size:
+        return None
+    mark, length, check = _BATCH.unpack_from(data, start)
+    content = data[start + _BATCH.size : start + _BATCH.size + length]
+    whole = mark == _MARK and 0 < length == len(content) and zlib.crc32(content) == check
+    return content if whole else None
+
+
+def _torn_or_foreign(data: bytes, end: int) -> State:
+    """Torn is what a crash leaves at the very end: a batch without its rest, which may read as zeros."""
+    rest = data[end:].rstrip(b"\0")
+    if len(rest) < _BATCH.size:
+        return State.TORN if rest.startswith(_MARK[: len(rest)]) or rest.startswith(_MARK) else State.FOREIGN
+    mark, length, _ = _BATCH.unpack_from(rest)
+    return State.TORN if mark == _MARK and len(rest) < _BATCH.size + length else State.FOREIGN
+
+
+def _decoded(content: bytes) -> Batch:
+    files_, candles, length = _COUNTS.unpack_from(content)
+    at = _COUNTS.size
+    names = content[at : at + length].decode().split("\n")
+    counts = np.frombuffer(content, "<u4", files_, at + length)
+    at += length + counts.nbytes
+    moments = np.frombuffer(content, "<i8", candles, at).astype(np.int64)
+    values = np.frombuffer(content, "<f8", candles * len(COLUMNS), at + moments.nbytes).astype(np.float64)
+    rows = values.reshape(candles, len(COLUMNS))
+    ends = np.cumsum(counts).tolist()
+    starts = [0, *ends[:-1]]
+    parts = zip(names, starts, ends, strict=True)
+    return [(name, Rows(moments[start:end], rows[start:end])) for name, start, end in parts]
+
+
+class Segment:
+    """One file of the journal, and which files' candles in it are not in Parquet yet."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path, self.size = path, size
+        self.waits: dict[str, int] = {}  # file -> number of the last batch with candles of it
+
+    def settle(self, name: str, through: int) -> None:
+        if self.waits.get(name, through + 1) <= through:
+            del self.waits[name]
+
+
+class Journal:
+    """The segments of one data folder. Not for several threads at once.
+
+    Attributes
+    ----------
+    repaired, set_aside : int
+        Segments that ended in half a batch; segments damaged otherwise.
+    number : int
+        How many batches there were.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.repaired = self.set_aside = self.number = 0
+        self._segments: list[Segment] = []
+        self._descriptor: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments."""
+        return sum(segment.size for segment in self._segments)
+
+    def replay(self, on_failure: Callable[[str, OSError], None]) -> list[Batch]:
+        """Every batch that an earlier run left, oldest first; a segment that cannot be read is left as it is."""
+        found: list[Batch] = []
+        self._segments = []
+        for path in segments(self.folder):
+            try:
+                content = self._sound(path)
+            except OSError as error:
+                on_failure(f"old {FOLDER}/{path.name}", error)
+                continue
+            segment = Segment(path, content.end)
+            for batch in content.batches:
+                self._count(segment, batch)
+            self._segments.append(segment)
+            found += content.batches
+        return found
+
+    def append(self, batch: Batch) -> None:
+        """Have a batch on the medium.
+
+        Raises
+        ------
+        OSError
+            It is not; the journal is as it was.
+        """
+        text = encode(batch)
+        descriptor = self._writable()
+        segment = self._segments[-1]
+        try:
+            files.write_all(descriptor, text, segment.size)
+            _sync(descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, segment.size)
+            self.close()  # whatever state the file is in, the next batch begins a new one
+            raise
+        segment.size += len(text)
+        self._count(segment, batch)
+
+    def is_whole(self) -> bool:
+        """Whether the segments are still where they were put."""
+        return self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0
+
+    def settle(self, name: str, through: int) -> None:
+        """The candles of one file are in it, up to those of batch `through`."""
+        for segment in self._segments:
+            segment.settle(name, through)
+        while self._segments and not self._segments[0].waits and self._may_go(self._segments[0]):
+            self._drop(self._segments.pop(0))
+
+    def close(self) -> None:
+        """Begin a new segment with the next batch; segments whose candles are all in their files go."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        while self._segments and not self._segments[0].waits:
+            self._drop(self._segments.pop(0))
+
+    def _may_go(self, segment: Segment) -> bool:
+        return segment is not self._segments[-1] or self._descriptor is None or segment.size > SEGMENT_BYTES
+
+    def _drop(self, segment: Segment) -> None:
+        if not self._segments and self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        with suppress(OSError):  # a start reads it again, which does no harm
+            segment.path.unlink(missing_ok=True)
+
+    def _writable(self) -> int:
+        """The descriptor of the newest segment, a new one if there is none with room."""
+        if self._descriptor is not None and self._segments[-1].size < SEGMENT_BYTES:
+            return self._descriptor
+        self.close()
+        taken = [number_of(path) for path in segments(self.folder)]
+        path = self.folder / f"candles-{max(taken, default=0) + 1:08}.journal"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            files.write_all(descriptor, OPENING, 0)
+        except OSError:
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+            raise
+        self._descriptor = descriptor
+        self._segments.append(Segment(path, len(OPENING)))
+        return descriptor
+
+    def _count(self, segment: Segment, batch: Batch) -> None:
+        self.number += 1
+        segment.waits.update((name, self.number) for name, _ in batch)
+
+    def _sound(self, path: Path) -> Content:
+        """What a segment holds; it is mended if need be."""
+        content = read(path.read_bytes())
+        if content.state is State.FOREIGN:
+            self._set_aside(path, content)
+        elif content.state is State.TORN:
+            self._repair(path, content)
+        return content
+
+    def _set_aside(self, path: Path, content: Content) -> None:
+        logger.warning("%s is damaged, %d batches before that are whole", path.name, len(content.batches))
+        text = OPENING + b"".join(map(encode, content.batches))
+        files.replace(path, text, keep_old=True)
+        self.set_aside += 1
+
+    def _repair(self, path: Path, content: Content) -> None:
+        logger.warning("%s ends in half a batch, %d are whole", path.name, len(content.batches))
+        os.truncate(path, content.end)
+        self.repaired += 1
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments in a folder, oldest first."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    return []
+
+
+def number_of(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found["number"]) if found else 0
+
+
+def waiting_in(paths: Iterable[Path]) -> list[Batch]:
+    """The batches in some segments, for a reader that does not own them: nothing is repaired.
+
+    Raises
+    ------
+    OSError
+        A segment cannot be read.
+    """
+    found: list[Batch] = []
+    for path in paths:
+        with suppress(FileNotFoundError):  # its candles are in their files since
+            found += read(path.read_bytes()).batches
+    return found
+
+
+def _sync(descriptor: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(descriptor)

@@ -1,0 +1,237 @@
+"""The journal of candles: what is in it survives, what a crash cut short or somebody damaged does no harm."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.errors import StoreFailure
+from scanner.store import files, journal, ohlcv
+from scanner.store.journal import Journal, State
+from scanner.store.store import TrainingStore
+from tests.store.making import BTC, ETH, MIDNIGHT, Seconds, candles, listing
+
+FIRST = "candles-00000001.journal"
+
+
+def rows(start, count=1, price=100.0):
+    moments, *columns = candles(MIDNIGHT + start * 300_000, count, price)
+    return ohlcv.rows(moments, columns)
+
+
+def batches(count):
+    return [
+        [("a.parquet", rows(number)), ("b.parquet", rows(number, 2, price=number + 1.0))] for number in range(count)
+    ]
+
+
+def unread(name, error):
+    pytest.fail(f"{name}: {error}")
+
+
+def same(found, wanted):
+    assert [[name for name, _ in batch] for batch in found] == [[name for name, _ in batch] for batch in wanted]
+    assert all(a[1].equals(b[1]) for x, y in zip(found, wanted, strict=True) for a, b in zip(x, y, strict=True))
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A journal of three batches whose process was killed."""
+    opened = Journal(tmp_path)
+    for batch in batches(3):
+        opened.append(batch)
+    os.close(opened._descriptor)
+    return tmp_path
+
+
+def test_what_was_appended_is_read_again(kept):
+    again = Journal(kept)
+    same(again.replay(unread), batches(3))
+    assert (again.repaired, again.set_aside) == (0, 0)
+
+
+@given(st.data())
+def test_a_segment_cut_anywhere_keeps_its_whole_batches(data):
+    text = journal.OPENING + b"".join(map(journal.encode, batches(3)))
+    length = data.draw(st.integers(0, len(text)))
+    zeros = data.draw(st.sampled_from([0, 1, 500]))
+    content = journal.read(text[:length] + bytes(zeros))
+    same(content.batches, batches(3)[: len(content.batches)])
+    assert content.state is not State.FOREIGN
+    assert (content.state is State.SOUND) == (zeros == 0 and content.end == length and length >= len(journal.OPENING))
+    whole = (length - len(journal.OPENING)) * 3 // (len(text) - len(journal.OPENING))
+    assert len(content.batches) == max(whole, 0)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_a_byte_that_changed_is_noticed(where, change):
+    text = bytearray(journal.OPENING + b"".join(map(journal.encode, batches(3))))
+    where %= len(text)
+    text[where] ^= change
+    content = journal.read(bytes(text))
+    assert content.state is not State.SOUND
+    same(content.batches, batches(3)[: len(content.batches)])
+
+
+@given(st.binary())
+def test_foreign_bytes_never_raise(data):
+    assert journal.read(data).batches == journal.read(journal.OPENING + data).batches == []
+
+
+def test_half_a_batch_is_cut_off_and_counted(kept):
+    whole = (kept / FIRST).stat().st_size
+    with (kept / FIRST).open("ab") as segment:
+        segment.write(journal.encode(batches(1)[0])[:-7])
+    again = Journal(kept)
+    same(again.replay(unread), batches(3))
+    assert (again.repaired, (kept / FIRST).stat().st_size) == (1, whole)
+
+
+def test_damage_before_the_end_sets_the_segment_aside(kept):
+    text = bytearray((kept / FIRST).read_bytes())
+    text[len(text) // 2] ^= 1
+    (kept / FIRST).write_bytes(text)
+    again = Journal(kept)
+    same(again.replay(unread), batches(3)[:1])
+    assert (again.repaired, again.set_aside) == (0, 1)
+    assert (kept / f"{FIRST}.corrupt-1").read_bytes() == bytes(text)
+
+
+@pytest.mark.parametrize("content", [b"", b"cand", bytes(100)])
+def test_a_segment_that_never_held_anything_is_no_obstacle(tmp_path, content):
+    (tmp_path / FIRST).write_bytes(content)
+    again = Journal(tmp_path)
+    assert again.replay(unread) == []
+    again.append(batches(1)[0])
+    again.close()
+    same(Journal(tmp_path).replay(unread), batches(1))
+
+
+def test_a_segment_goes_when_all_its_candles_are_in_their_files_and_never_before_an_older_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 1)
+    opened = Journal(tmp_path)
+    for batch in batches(3):
+        opened.append(batch)
+    assert len(listing(tmp_path)) == 3
+    opened.settle("a.parquet", 3)
+    opened.settle("b.parquet", 1)
+    assert len(listing(tmp_path)) == 2
+    opened.settle("b.parquet", 3)
+    assert listing(tmp_path) == []
+    opened.append(batches(1)[0])
+    opened.close()
+    assert len(listing(tmp_path)) == 1
+
+
+def test_a_batch_that_does_not_fit_leaves_the_others(kept, monkeypatch):
+    def full(descriptor, data, offset):
+        os.pwrite(descriptor, data[:20], offset)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Journal(kept)
+    opened.replay(unread)
+    opened.append(batches(4)[3])
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "write_all", full)
+        with pytest.raises(OSError, match="No space"):
+            opened.append(batches(1)[0])
+    opened.append(batches(5)[4])
+    opened.close()
+    again = Journal(kept)
+    same(again.replay(unread), batches(5))
+    assert again.repaired == 0
+
+
+# -- through the store -------------------------------------------------------------------------------------------------
+
+
+def abandoned(folder):
+    """A store whose process is gone: its lock is free, nothing of it was closed."""
+    store = TrainingStore(folder, clock=Seconds())
+    store.open()
+    yield store
+    store._ownership.give_back()
+
+
+def test_candles_that_waited_are_there_after_a_kill_and_for_readers_before(tmp_path):
+    for store in abandoned(tmp_path):
+        for number in range(3):
+            store.append_closed([(market, "5m", rows(number)) for market in (BTC, ETH)])
+        assert (store.health()["waiting"], store.health()["unsafe"]) == (4, 0)
+    assert len(TrainingStore(tmp_path).candles(ETH, "5m")) == 3
+    with TrainingStore(tmp_path) as again:
+        assert len(again.candles(BTC, "5m")) == 3
+        again.flush()
+        assert again.health()["waiting"] == 0
+    assert listing(tmp_path / "journal") == []
+
+
+def test_a_later_value_of_a_candle_wins_after_a_kill_too(tmp_path):
+    for store in abandoned(tmp_path):
+        store.append_closed([(BTC, "5m", rows(0, price=1))])
+        store.append_closed([(BTC, "5m", rows(1, price=1)), (ETH, "5m", rows(1))])
+        store.append_closed([(BTC, "5m", rows(1, price=2))])
+        store.write_candles(BTC, "5m")
+    with TrainingStore(tmp_path) as again:
+        assert again.candles(BTC, "5m").values[:, 0].tolist() == [1, 2]
+
+
+def test_a_journal_that_cannot_be_written_is_shown_and_caught_up_with(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    clock = Seconds()
+    with TrainingStore(tmp_path, clock) as store:
+        store.append_closed([(BTC, "5m", rows(0))])
+        with monkeypatch.context() as broken:
+            broken.setattr(Journal, "append", full)
+            with pytest.raises(StoreFailure, match="journal"):
+                store.append_closed([(BTC, "5m", rows(1))])
+            health = store.health()
+            assert (health["state"], health["cause"]) == (
+                "degraded",
+                "journal cannot be written: No space left on device",
+            )
+            assert health["unsafe"] == 1
+        clock.now = 60
+        store.append_signals({}, MIDNIGHT)
+        assert (store.health()["state"], store.health()["unsafe"], store.health()["waiting"]) == ("ok", 0, 1)
+        assert len(TrainingStore(tmp_path).candles(BTC, "5m")) == 2
+
+
+def test_a_journal_that_was_deleted_is_begun_again_with_all_that_waits(tmp_path):
+    with TrainingStore(tmp_path, Seconds()) as store:
+        store.append_closed([(BTC, "5m", rows(0))])
+        store.append_closed([(BTC, "5m", rows(1))])
+        (tmp_path / "journal" / FIRST).unlink()
+        store.append_closed([(ETH, "5m", rows(2))])
+        assert len(TrainingStore(tmp_path).candles(BTC, "5m")) == 2
+
+
+def test_a_segment_that_cannot_be_read_is_shown_and_stays(tmp_path):
+    (tmp_path / "journal" / FIRST).mkdir(parents=True)
+    with TrainingStore(tmp_path, Seconds()) as store:
+        assert store.health()["cause"] == f"old journal/{FIRST} cannot be written: Is a directory"
+        store.append_closed([(BTC, "5m", rows(0)), (BTC, "5m", rows(1))])
+        assert len(store.candles(BTC, "5m")) == 2
+    assert (tmp_path / "journal" / FIRST).is_dir()
+
+
+def test_many_candles_are_one_write(tmp_path, monkeypatch):
+    writes = []
+    monkeypatch.setattr(files, "write_all", lambda *call: writes.append(call))
+    opened = Journal(tmp_path)
+    opened.append([(f"{number}.parquet", rows(0)) for number in range(500)])
+    assert len(writes) == 2  # what opens the segment, and the batch
+    same([journal.read(journal.OPENING + writes[1][1]).batches[0][:1]], [[("0.parquet", rows(0))]])
+    os.close(opened._descriptor)
+
+
+def test_missing_volumes_survive():
+    odd = ohlcv.Rows(np.array([MIDNIGHT]), np.array([[1.0, 2.0, 0.5, 1.5, np.nan]]))
+    same(journal.read(journal.OPENING + journal.encode([("a", odd)])).batches, [[("a", odd)]])
