@@ -14,7 +14,7 @@ FIRST_PAUSE_S = 0.5
 LIMITED_S = 30.0  # when a 429 does not say how long
 BANNED_S = 120.0  # likewise 418; the shortest ban known
 REGION_S = 10.0  # first pause after a refusal, which may have been a firewall's whim; doubles from there
-LONGEST_REGION_S = 900.0
+REGION_INTERVALS = 6.0  # longest, in price intervals: one cheap probe in 30 s harms nobody, and it heals in time
 PROBE_S = 30.0  # a probe that has not come back after this is forgotten
 
 
@@ -79,7 +79,8 @@ class Breaker:
     def _refused(self, now: float, jitter: float) -> Breaker:
         if self.told and self.is_open(now):
             return self
-        wait_s = min(REGION_S * 2.0**self.refusals, LONGEST_REGION_S) * (1 + jitter / 10)
+        longest_s = REGION_INTERVALS * self.longest_pause_s
+        wait_s = min(REGION_S * 2.0**self.refusals, longest_s) * (1 - jitter / 10)
         return replace(self._pause(now, wait_s, told=True), refusals=min(self.refusals + 1, 16))
 
     def _told_wait_s(self, failure: RateLimited) -> float:

@@ -306,11 +306,11 @@ class ExchangeClient:
         """What the sweep says about the exchange: one answer with candles is enough to call it well."""
         began = [answer.began_ms for answer in sweep.answers if len(answer)]
         if began and not self.breaker.is_open(self.steady()):
-            self._tell(failure=None, heard_at=self.steady(), last_data_ms=max(began))
+            self._tell(failure=None, no_candles=None, heard_at=self.steady(), last_data_ms=max(began))
             return
         general = [failure for _, failure in sweep.failures if _concerns_exchange(failure)]
         if general:
-            self._tell(failure=general[-1])
+            self._tell(failure=general[-1], no_candles=general[-1])
 
     # What comes of it
 

@@ -13,14 +13,15 @@ from collections.abc import Mapping
 
 from scanner.clock import Clock
 
-TOLERANCE_S = 10.0  # real seconds; the finality grace is longer
+TOLERANCE_S = 10.0  # market seconds; the finality grace is longer
+DELAY_S = 0.5  # real seconds an answer may take on its way, where market time runs fast
 AGREEING = 3  # dates in a row that must tell the same before they are believed
 PATIENCE_S = 60.0  # real seconds of dates that contradict each other, after which they are not listened to
 STAMP_MS = 1000  # a date is cut to whole seconds
 
 
 class ExchangeClock:
-    """Market time by the exchange's clock: ours, unless its dates differ by more than `TOLERANCE_S`.
+    """Market time by the exchange's clock: ours, unless its dates differ by more than the tolerance.
 
     Attributes
     ----------
@@ -30,7 +31,7 @@ class ExchangeClock:
 
     def __init__(self, ours: Clock) -> None:
         self._ours = ours
-        self._tolerance_ms = int(TOLERANCE_S * 1000 * max(ours.speed, 1.0))
+        self._tolerance_ms = int(max(TOLERANCE_S, DELAY_S * ours.speed) * 1000)
         self._samples: deque[int] = deque(maxlen=AGREEING)
         self._doubtful_since_ms: int | None = None
         self.ahead_ms = 0

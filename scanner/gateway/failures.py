@@ -36,6 +36,9 @@ BY_STATUS: dict[int, type[ExchangeFailure]] = {
     429: RateLimited,
 }
 
+# What ccxt's parsers raise on JSON of a shape they do not expect.
+SHAPE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
 BY_CLASS: tuple[tuple[type[BaseException], type[ExchangeFailure]], ...] = (
     (ccxt.BadSymbol, UnknownSymbol),
     (ccxt.NotSupported, Unsupported),
@@ -53,12 +56,7 @@ BY_CLASS: tuple[tuple[type[BaseException], type[ExchangeFailure]], ...] = (
     (aiohttp.ClientPayloadError, BadAnswer),
     (aiohttp.ClientError, Unreachable),
     (OSError, Unreachable),  # TimeoutError is one
-    # What ccxt's parsers raise on JSON of a shape they do not expect.
-    (LookupError, BadAnswer),
-    (TypeError, BadAnswer),
-    (ValueError, BadAnswer),
-    (AttributeError, BadAnswer),
-    (ArithmeticError, BadAnswer),
+    *((kind, BadAnswer) for kind in SHAPE),
 )
 FOREIGN = tuple(foreign for foreign, _ in BY_CLASS)
 
@@ -133,11 +131,12 @@ def _what_happened(error: BaseException, answered: Answered | None) -> str:
     if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
         return "no answer in time"
     reason = error.__cause__ if isinstance(error.__cause__, FOREIGN) else error
-    return (
-        excerpt(str(reason))
-        if isinstance(reason, ccxt.BaseError)
-        else f"{type(reason).__name__}: {excerpt(str(reason))}"
-    )
+    if isinstance(reason, aiohttp.ClientConnectorDNSError):
+        return f"the name {reason.host} does not resolve"
+    if isinstance(reason, ccxt.BaseError):
+        return excerpt(str(reason))
+    named = f"{type(reason).__name__}: {excerpt(str(reason))}"
+    return f"an answer of another form than expected ({named})" if isinstance(reason, SHAPE) else named
 
 
 def excerpt(text: str) -> str:

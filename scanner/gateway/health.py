@@ -20,19 +20,21 @@ class Health:
     """What is known of an exchange; replaced whole, so any thread may read it.
 
     `heard_at` is the steady time (s) of the last good data, or of the listing before there are any; `last_data_ms`
-    the market time of the last good data. `unusable` says why nothing can be scanned here although it answers.
+    the market time of the last good data. `unusable` says why nothing can be scanned here although it answers,
+    `no_candles` why candles do not come although prices do.
     """
 
     listed: bool = False
     failure: ExchangeFailure | None = None
     unusable: str | None = None
+    no_candles: ExchangeFailure | None = None
     heard_at: float = float("-inf")
     last_data_ms: int | None = None
 
     def state(self, now: float, interval_s: float) -> tuple[str, str | None]:
         """State and cause at steady time `now`, when prices are asked every `interval_s`."""
         if self.failure is not None:
-            return next(word for kind, word in STATES if isinstance(self.failure, kind)), str(self.failure)
+            return _word(self.failure), str(self.failure)
         if not self.listed:
             return "connecting", None
         if self.unusable is not None:
@@ -40,4 +42,10 @@ class Health:
         silent_s = now - self.heard_at
         if silent_s > LATE_AFTER * interval_s:
             return "late", f"no data for {silent_s:.0f} s"
+        if self.no_candles is not None:
+            return _word(self.no_candles), f"no candles: {self.no_candles}"
         return ("connecting" if self.last_data_ms is None else "live"), None
+
+
+def _word(failure: ExchangeFailure) -> str:
+    return next(word for kind, word in STATES if isinstance(failure, kind))

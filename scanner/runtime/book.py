@@ -18,7 +18,7 @@ from scanner.core.candles import Bool, Candles, Float, Int
 from scanner.core.panel import Panel, assemble, forming
 from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
-from scanner.timeframes import length_ms, open_time_of
+from scanner.timeframes import MINUTE_MS, length_ms, open_time_of
 
 UNBOUNDED = 2**62
 NEWS = 3  # candles of one market that count as news; more are a history
@@ -36,6 +36,7 @@ CARRIED = (
 ANSWERS_AT_ONCE = 256  # answers merged in one go: bounds the memory of a backfill
 RECENT = 12  # columns of the base panel: markets with older news are settled apart
 CAPS = 100  # exchanges cut their answers at multiples of this
+SPOILT_MS = 30 * MINUTE_MS  # a candle that has come without its numbers for this long holds nothing up any more
 NEVER_MS = np.iinfo(np.int64).max
 
 
@@ -73,6 +74,8 @@ class Book:
         be made, and of the first that is news.
     revised : int
         Final candles that the exchange has changed later: corrected here and in the store, their signals left alone.
+    ends_ms : int
+        Where a recording ends, and the candles with it.
     unproven : bool[M]
         Whether the market's candles are from disk and no answer has been compared with them yet.
     """
@@ -81,7 +84,7 @@ class Book:
         self, exchange: str, markets: Sequence[Market], config: StreamConfig, started_ms: int, *, simulated: bool
     ) -> None:
         self.exchange, self.markets, self.config, self.simulated = exchange, tuple(markets), config, simulated
-        self.started_ms = started_ms
+        self.started_ms, self.ends_ms = started_ms, NEVER_MS
         self._lock = threading.Lock()
         self.base = config.base_timeframe
         self.style_of = {timeframe: style for style, timeframe in config.styles.items()}
@@ -117,19 +120,13 @@ class Book:
     def with_markets(self, markets: Sequence[Market], now_ms: int) -> Book:
         """A book of just these markets: what is known of them is carried over, the new ones begin now, others leave."""
         book = Book(self.exchange, markets, self.config, self.started_ms, simulated=self.simulated)
+        book.ends_ms = self.ends_ms
         rows = np.array([row for row, market in enumerate(book.markets) if market in self._row_of], dtype=np.int64)
         known = np.array([self._row_of[book.markets[row]] for row in rows], dtype=np.int64)
         for timeframe, panel in self.panels.items():
             book.panels[timeframe].begin_with(panel, rows, known)
             book.told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
-            for name in (
-                "loaded",
-                "final_through_ms",
-                "stored_through_ms",
-                "noted_through_ms",
-                "told_through_ms",
-                "late_from_ms",
-            ):
+            for name in CARRIED:
                 getattr(book, name)[timeframe][rows] = getattr(self, name)[timeframe][known]
         book.complete_from_ms[rows] = self.complete_from_ms[known]
         book.as_of_ms[rows] = self.as_of_ms[known]
@@ -177,13 +174,21 @@ class Book:
         columns = (np.concatenate([getattr(answer, name) for answer in answers]) for name in Panel.COLUMNS[:5])
         flat = Candles(*columns)
         panel.advance_to(open_time_of(now_ms, panel.timeframe_ms))
+        proven = self._proven_ms(panel, answers)
         stale = np.array([answer.began_ms for answer in answers]) < self.as_of_ms[rows]
         use = (open_ms <= now_ms) & ~(np.repeat(stale, counts) & panel.holds(row, open_ms))
         self._note_revisions(timeframe, row[use], open_ms[use], flat.rows(use))
         panel.put(row[use], open_ms[use], flat.rows(use))
+        self._forget_spoilt(timeframe, answers)
         fresh = ~self.loaded[timeframe][rows]
         self.loaded[timeframe][rows] = True
-        final = np.array([self._final_through(answer, panel.timeframe_ms) for answer in answers], dtype=np.int64)
+        final = np.array(
+            [
+                min(self._final_through(answer, panel.timeframe_ms, through_ms), self._told_through(answer, timeframe))
+                for answer, through_ms in zip(answers, proven.tolist(), strict=True)
+            ],
+            dtype=np.int64,
+        )
         np.minimum.at(self._changed_ms, row[use], open_ms[use])
         if timeframe == self.base:
             complete = np.array([_complete_from(answer) for answer in answers], dtype=np.int64)
@@ -211,17 +216,58 @@ class Book:
                 self._revised.add((longer, market_row, open_time_of(moment, length_ms(longer))))
             self.revised += 1
 
-    def _final_through(self, answer: CandleAnswer, step: int) -> int:
+    def _forget_spoilt(self, timeframe: str, answers: Sequence[CandleAnswer]) -> None:
+        """What is held of candles whose rows have lost their numbers is from before they were whole."""
+        panel = self.panels[timeframe]
+        for answer in answers:
+            row = self._row_of[answer.request.market]
+            if answer.dropped and answer.began_ms >= self.as_of_ms[row]:
+                lacking = self._lacking(answer, timeframe)
+                unknown = np.full(len(lacking), np.nan)
+                panel.put(np.full(len(lacking), row), lacking, Candles(*[unknown] * 5))
+
+    def _lacking(self, answer: CandleAnswer, timeframe: str) -> Int:
+        """Open times of candles asked for that have begun, are not final, and are not in the answer: int64[n]."""
+        step, row = self.panels[timeframe].timeframe_ms, self._row_of[answer.request.market]
+        since_ms = max(answer.request.since_ms, int(self.final_through_ms[timeframe][row]) + step)
+        return np.setdiff1d(np.arange(since_ms, answer.began_ms, step, dtype=np.int64), answer.open_time)
+
+    def _proven_ms(self, panel: Panel, answers: Sequence[CandleAnswer]) -> Int:
+        """Open time of the newest candle that each answer can be believed to show whole without a newer one: int64[n].
+
+        An exchange that stands still shows its newest candle half-made, for ever. That it goes on is proved by a newer
+        candle of any market, in an answer asked for before.
+        """
+        newest = [self._newest_candle_ms(panel), *(int(a.open_time[-1]) if len(a) else -1 for a in answers)]
+        known_ms = np.maximum.accumulate(np.array(newest, dtype=np.int64))
+        if known_ms[-1] + panel.timeframe_ms >= self.ends_ms:
+            return np.full(len(answers), known_ms[-1])
+        return np.asarray(known_ms[:-1] - panel.timeframe_ms)
+
+    def _final_through(self, answer: CandleAnswer, step: int, proven_ms: int) -> int:
         """Open time of the newest candle this answer makes final, -1 for none.
 
-        A candle is final when a newer one exists, or when the fetch began at least the grace after its close. A full
+        A candle is final when a newer one exists, or when the fetch began at least the grace after its close and the
+        exchange is known to go on (`_proven_ms`). A full
         page says nothing about what lies beyond it, and neither does what was pushed.
         """
         newer = int(answer.open_time[-1]) - step if len(answer) else -1
-        if len(answer) >= answer.request.limit or answer.provisional or _is_capped(answer):
+        whole_page = len(answer) + answer.dropped >= answer.request.limit
+        if whole_page or answer.provisional or _is_capped(answer):
             return newer
-        settled = answer.began_ms - int(self.config.finality_grace_s * 1000)
-        return max(newer, open_time_of(settled, step) - step)
+        settled = open_time_of(answer.began_ms - int(self.config.finality_grace_s * 1000), step) - step
+        return max(newer, min(settled, proven_ms))
+
+    def _told_through(self, answer: CandleAnswer, timeframe: str) -> int:
+        """Open time up to which an answer tells everything: where rows were spoilt, what it lacks may be one of them.
+
+        After `SPOILT_MS` such a candle counts as not traded.
+        """
+        if not answer.dropped:
+            return int(NEVER_MS)
+        step, lacking = self.panels[timeframe].timeframe_ms, self._lacking(answer, timeframe)
+        recent = lacking[lacking >= open_time_of(answer.began_ms - SPOILT_MS, step)]
+        return int(recent[0]) - step if len(recent) else int(NEVER_MS)
 
     def _settle(self, now_ms: int) -> None:
         """Fill untraded candles up to where the exchange has shown life, then bring the longer timeframes along.

@@ -24,7 +24,7 @@ from scanner.records import iso
 from scanner.runtime import signals
 from scanner.runtime.asking import refresh_value, wanted
 from scanner.runtime.batches import Context, SignalBatch
-from scanner.runtime.book import Book
+from scanner.runtime.book import NEVER_MS, Book
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import Key, Snapshot, State
@@ -43,11 +43,20 @@ LATE_COMERS_S = 3.0  # and, once one has, for the others
 
 
 class Books:
-    """The books by exchange; one thread adds and changes them, any thread may read the mapping."""
+    """The books by exchange; one thread adds and changes them, any thread may read the mapping.
+
+    `ends_ms` is where a recording ends, None when there is none.
+    """
 
     def __init__(
-        self, config: StreamConfig, started_ms: int, simulated: Mapping[str, bool], store: TrainingStore
+        self,
+        config: StreamConfig,
+        started_ms: int,
+        simulated: Mapping[str, bool],
+        store: TrainingStore,
+        ends_ms: int | None = None,
     ) -> None:
+        self._ends_ms = NEVER_MS if ends_ms is None else ends_ms
         self._config, self._started_ms, self._simulated, self._store = config, started_ms, simulated, store
         self.notes: tuple[str, ...] = ()  # what of the stored candles could not be used, and why
         self.by_exchange: Mapping[str, Book] = MappingProxyType({})
@@ -67,6 +76,7 @@ class Books:
                     if book is None
                     else book.with_markets(_in_place(book.markets, markets), gateway.now_ms(exchange))
                 )
+                fresh.ends_ms = self._ends_ms
                 self.note(warm(fresh, self._store, joined, gateway.now_ms(exchange)))
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
             left |= gone

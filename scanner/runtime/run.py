@@ -62,7 +62,7 @@ class Run:
         self.started_at = datetime.now(UTC)
         config, clock = order.config, venue.clock
         self.state = State(config.max_signals_per_market)
-        self.books = Books(config, clock.now_ms(), venue.simulated, store)
+        self.books = Books(config, clock.now_ms(), venue.simulated, store, venue.end_ms)
         self.recorder = Recorder(store, config, clock.now_ms())
         self.watch = GapWatch(store.gaps)
         intervals = {

@@ -63,6 +63,13 @@ class Nulls:
 
 
 @dataclass(frozen=True)
+class Holes:
+    """Every second row of a table of candles, the newest excepted, has `value` in place of its numbers."""
+
+    value: str | None = None
+
+
+@dataclass(frozen=True)
 class Frozen:
     """Market time stands still: a live server with old data."""
 
@@ -116,6 +123,7 @@ Fault = (
     | Truncated
     | Empty
     | Nulls
+    | Holes
     | Frozen
     | Skewed
     | Delisted

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from scanner.simulated import binance, kucoin
-from scanner.simulated.faults import Drip, Empty, Fault, Faults, Hang, Html, Nulls, Reset, Status, Truncated
+from scanner.simulated.faults import Drip, Empty, Fault, Faults, Hang, Holes, Html, Nulls, Reset, Status, Truncated
 
 _LOOK_S = 0.02  # how often a hanging request looks whether it may go on
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -42,6 +42,8 @@ def body_under(present: Sequence[Fault], body: bytes) -> bytes:
     for fault in present:
         if isinstance(fault, Nulls):
             body = orjson.dumps(_nulled(orjson.loads(body), fault.value))
+        elif isinstance(fault, Holes):
+            body = orjson.dumps(_with_holes(orjson.loads(body), fault.value))
         elif isinstance(fault, Truncated):
             body = body[: len(body) // 2]
         elif isinstance(fault, Empty):
@@ -87,6 +89,17 @@ def _status(path: str, fault: Status) -> web.Response:
     protocol = kucoin if path in kucoin.ROUTES else binance
     body = orjson.dumps(protocol.trouble(fault.code))
     return web.Response(status=fault.code, headers=headers, body=body, content_type="application/json")
+
+
+def _with_holes(answer: object, put: str | None) -> object:
+    """JSON whose table of candles, whichever way round, has lost the numbers of every second row but the newest."""
+    if isinstance(answer, dict):
+        return {key: _with_holes(inner, put) for key, inner in answer.items()}
+    if not isinstance(answer, list) or not all(isinstance(row, list) for row in answer):
+        return answer
+    oldest_first = sorted(answer, key=lambda row: row[0])
+    spoilt = {id(row) for row in oldest_first[-2::-2]}
+    return [_nulled(row, put) if id(row) in spoilt else row for row in answer]
 
 
 def _nulled(value: object, put: str | None) -> object:

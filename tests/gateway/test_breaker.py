@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import BadAnswer, Banned, RateLimited, RefusedRegion, Unreachable
-from scanner.gateway.breaker import LONGEST_REGION_S, THRESHOLD, Breaker, pause_s
+from scanner.gateway.breaker import BANNED_S, REGION_INTERVALS, THRESHOLD, Breaker, pause_s
 
 DOWN = Unreachable("no answer")
 
@@ -68,13 +68,14 @@ def test_a_late_success_does_not_shorten_a_pause_that_was_asked_for():
     assert not after(DOWN, DOWN, DOWN).succeeded(0.1).is_open(0.1)
 
 
-def test_a_refused_region_is_asked_ever_more_seldom():
+def test_a_refused_region_is_asked_more_seldom_but_never_less_than_every_six_price_intervals():
+    """So that it is back within two intervals of 30 s, at a cost of two cheap requests a minute."""
     breaker, now, waits = Breaker(), 0.0, []
-    for _ in range(9):
+    for _ in range(4):
         breaker = breaker.failed(RefusedRegion(""), now, 0.0)
         waits.append(breaker.wait_s(now))
         now = breaker.open_until
-    assert waits == [10, 20, 40, 80, 160, 320, 640, LONGEST_REGION_S, LONGEST_REGION_S]
+    assert waits == [10, 20, 30, 30] == [10, 20, REGION_INTERVALS * 5, 30]
 
 
 def test_failures_that_began_before_it_opened_count_once():
@@ -92,7 +93,7 @@ def test_never_shut_for_good_never_open_to_two_probes(steps):
     for outcome, passed, jitter in steps:
         now += passed
         breaker = breaker.succeeded(now) if outcome is None else breaker.failed(outcome, now, jitter)
-        assert breaker.wait_s(now) <= 1.1 * LONGEST_REGION_S
+        assert breaker.wait_s(now) <= 1.1 * BANNED_S
     then = max(breaker.open_until, now)
     probing, admitted = breaker.admit(then)
     assert admitted

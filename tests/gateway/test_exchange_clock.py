@@ -49,6 +49,17 @@ def test_one_old_answer_raises_doubt_and_no_more():
     assert not clock.in_doubt
 
 
+@pytest.mark.parametrize(("speed", "tolerated_s"), [(1, 10), (20, 10), (120, 60), (3600, 1800)])
+def test_where_market_time_runs_fast_half_a_second_on_the_way_is_tolerated(speed, tolerated_s):
+    clock = ManualClock(NOON_MS)
+    clock.speed = speed
+    exchange = ExchangeClock(clock)
+    exchange.observe(dated(NOON_MS - 1000 * tolerated_s + 1000))
+    assert not exchange.in_doubt
+    exchange.observe(dated(NOON_MS - 1000 * tolerated_s - 1000))
+    assert exchange.in_doubt
+
+
 def test_a_clock_that_is_set_right_is_believed_too():
     clock = after(*[2 * MINUTE_MS] * 3, 0)
     assert clock.in_doubt

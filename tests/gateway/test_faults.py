@@ -12,6 +12,7 @@ from scanner.markets import Market
 from tests.gateway import double as ways
 from tests.gateway.double import NOW_MS
 from tests.gateway.test_gateway import candles, prices
+from tests.soak.world import Names
 from tests.waiting import wait_for
 
 PAGE = "<html><body>Access denied</body></html>"
@@ -133,6 +134,32 @@ def test_a_port_where_nobody_listens(double, gateway_of):
     wait_for(lambda: gateway.states()["nobody"].state == "down")
     assert "Cannot connect" in gateway.states()["nobody"].cause
     assert set(prices(gateway)) == {"binance"}
+
+
+def test_a_name_that_does_not_resolve_is_told_and_heals(double, gateway_of):
+    with Names() as names:
+        names.lost.add("exchange.invalid")
+        url = double.binance.urls["public"].replace("127.0.0.1", "exchange.invalid")
+        named = ExchangeSpec("named", "binance", {"public": url}, simulated=True)
+        gateway = gateway_of(named, double.kucoin)
+        wait_for(lambda: gateway.states()["named"].state == "down")
+        assert "the name exchange.invalid does not resolve" in gateway.states()["named"].cause
+        assert set(prices(gateway)) == {"kucoinfutures"}
+        names.lost.clear()
+        wait_for(lambda: "named" in prices(gateway))
+
+
+def test_candles_that_fail_while_prices_come_are_told(double, gateway_of):
+    gateway = gateway_of(double.binance, symbols=("BTC/USDT",))
+    request = CandleRequest(Market("binance", "BTC/USDT"), "5m", NOW_MS, 1)
+    double.faults["/api/v3/klines"] = ways.status(500)
+    candles(gateway, request)
+    wait_for(lambda: prices(gateway))
+    assert gateway.states()["binance"].state == "down"
+    assert "no candles: binance: HTTP 500" in gateway.states()["binance"].cause
+    double.faults.clear()
+    wait_for(lambda: candles(gateway, request)["binance"].answers)
+    assert gateway.states()["binance"].state == "live"
 
 
 def test_a_delisted_symbol_leaves_with_the_next_list(double, gateway_of, monkeypatch):

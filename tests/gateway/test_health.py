@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scanner.errors import Banned, RateLimited, RefusedRegion, Unreachable, Unsupported
@@ -17,6 +19,8 @@ LIVE = Health(listed=True, heard_at=100.0, last_data_ms=1)
         (Health(listed=True, heard_at=84.0, last_data_ms=1), "late", "no data for 16 s"),
         (Health(listed=True, unusable="no symbol"), "down", "no symbol"),
         (Health(failure=Unreachable("no answer")), "down", "no answer"),
+        (replace(LIVE, no_candles=Unreachable("500")), "down", "no candles: 500"),
+        (replace(LIVE, no_candles=RateLimited("429")), "limited", "no candles: 429"),
         (Health(failure=Unsupported("no candles")), "down", "no candles"),
         (Health(failure=RefusedRegion("451")), "restricted", "451"),
         (Health(failure=RateLimited("429")), "limited", "429"),

@@ -14,7 +14,7 @@ from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.markets import Market
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
-from scanner.runtime.book import Book
+from scanner.runtime.book import SPOILT_MS, Book
 from scanner.runtime.signals import finals, live, score_history
 from scanner.timeframes import HOUR_MS, MINUTE_MS
 
@@ -114,8 +114,9 @@ def test_a_candle_that_just_closed_is_not_final_within_the_grace() -> None:
     book.take(early, closes + 5_000)
     assert finals(book, closes + 5_000, Context()) == []
     late = [CandleAnswer(a.request, a.open_time, *(getattr(a, n) for n in COLUMNS), closes + 15_000) for a in answers]
-    book.take(late, closes + 15_000)
-    assert len(finals(book, closes + 15_000, Context())) == 1
+    other = exchange.answer(requests[1], closes + 14_000)  # where somebody has traded since
+    book.take([late[0], other], closes + 15_000)
+    assert [len(batch) for batch in finals(book, closes + 15_000, Context())] == [2]
 
 
 def test_a_pushed_candle_is_final_only_when_a_newer_one_has_come() -> None:
@@ -129,6 +130,59 @@ def test_a_pushed_candle_is_final_only_when_a_newer_one_has_come() -> None:
 
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+def test_nothing_is_final_while_the_exchange_stands_still() -> None:
+    """It may show the candle for ever as it was half-way; what comes after it proves that it is whole."""
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    stood_ms = NOW - NOW % STEP + STEP - 60_000
+    for later in (stood_ms + 90_000, stood_ms + STEP, stood_ms + 12 * STEP):
+        answers = [exchange.answer(request, stood_ms) for request in wanted(book, later)]
+        book.take([replace(answer, began_ms=later) for answer in answers], later)
+        assert finals(book, later, Context()) == []
+    made = cycle(book, exchange, later + STEP)
+    assert next(int(batch.candle_time[0]) for batch in made if batch.timeframe == "5m") == NOW - NOW % STEP
+
+
+def test_the_last_candle_of_a_recording_needs_none_after_it() -> None:
+    book, exchange = opened()
+    book.ends_ms = closes = NOW - NOW % STEP + STEP
+    cycle(book, exchange, NOW)
+    answers = [exchange.answer(request, closes - 1) for request in wanted(book, closes + 60_000)]
+    book.take([replace(answer, began_ms=closes + 60_000) for answer in answers], closes + 60_000)
+    assert len(finals(book, closes + 60_000, Context())) == 1
+
+
+def spoilt(answer: CandleAnswer, gone: Int) -> CandleAnswer:
+    """The answer without the candles that open at `gone`, as when their rows had lost their numbers."""
+    kept = ~np.isin(answer.open_time, gone)
+    columns = {name: getattr(answer, name)[kept] for name in ("open_time", *COLUMNS)}
+    return replace(answer, **columns, dropped=int((~kept).sum()))
+
+
+def test_a_candle_that_comes_without_its_numbers_is_not_one_that_nobody_traded() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closed = NOW - NOW % STEP
+    for later in (closed + STEP + 30_000, closed + 2 * STEP + 30_000, closed + 3 * STEP):
+        answers = [spoilt(exchange.answer(request, later), np.array([closed])) for request in wanted(book, later)]
+        book.take(answers, later)
+        assert finals(book, later, Context()) == []
+    made = [batch for batch in cycle(book, exchange, later + 60_000) if batch.timeframe == "5m"]
+    assert [int(batch.candle_time[0]) for batch in made] == [closed, closed + STEP, closed + 2 * STEP]
+    assert all((batch.gaps == 0).all() for batch in made)
+
+
+def test_a_candle_that_stays_spoilt_does_not_hold_up_its_market_for_ever() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closed = NOW - NOW % STEP
+    later = closed + SPOILT_MS + STEP + 30_000
+    answers = [spoilt(exchange.answer(request, later), np.array([closed])) for request in wanted(book, later)]
+    book.take(answers, later)
+    made = [batch for batch in finals(book, later, Context()) if batch.timeframe == "5m"]
+    assert [int(batch.gaps[0]) for batch in made] == [1] * 7
 
 
 def test_a_final_signal_says_what_the_core_says_of_the_last_100_closed_candles() -> None:
@@ -288,7 +342,7 @@ def test_when_the_whole_exchange_is_silent_nothing_is_invented() -> None:
     empty = [CandleAnswer(r, np.empty(0, dtype=np.int64), *[np.empty(0)] * 5, later) for r in wanted(book, later)]
     book.take(empty, later)
     made = finals(book, later, Context())
-    assert [int(batch.candle_time[0]) for batch in made] == [NOW - NOW % STEP]  # the one already seen, and no more
+    assert made == []  # not even the one already seen: it may be the exchange that stands still
 
 
 def test_a_book_that_fell_far_behind_loads_its_history_again() -> None:

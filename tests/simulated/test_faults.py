@@ -16,6 +16,7 @@ from scanner.simulated.faults import (
     Faults,
     Frozen,
     Hang,
+    Holes,
     Html,
     Nulls,
     Reset,
@@ -125,6 +126,20 @@ def test_null_fields_keep_the_shape(exchange, value):
     rows = ask(exchange, job)
     assert [row[1] for row in rows] == [value, value]
     assert all(row[0] > 10**12 for row in rows)
+
+
+def test_holes_in_a_table_spare_the_newest_candle_and_the_times(exchange):
+    exchange.faults.set(ALL, Holes("NaN"))
+
+    async def job(binance, kucoin):
+        spot = await binance.publicGetKlines({"symbol": "BTCUSDT", "interval": "5m", "limit": 4})
+        since = {"symbol": "ETHUSDTM", "granularity": 5, "from": NOW_MS - 900_000, "to": NOW_MS}
+        return spot, (await kucoin.futuresPublicGetKlineQuery(since))["data"]
+
+    for rows in ask(exchange, job):
+        newest_first = sorted(rows, key=lambda row: -int(row[0]))
+        assert [row[1] == "NaN" for row in newest_first[:3]] == [False, True, False]
+        assert all(int(row[0]) > 10**12 for row in rows)
 
 
 def test_a_frozen_exchange_answers_with_old_data(exchange, clock):
