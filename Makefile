@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # npm, where there is one and its Node can run server/
 NPM := $(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a * 100 + +b < 2011))' 2>/dev/null && command -v npm)
 
-.PHONY: run test test-python test-proxy check check-python check-proxy bench clean
+.PHONY: run test test-python test-proxy check check-python check-proxy bench soak clean
 
 run: $(VENV)/.installed
 	@echo "Scanning the embedded simulated exchange; Ctrl-C ends it."
@@ -44,6 +44,10 @@ bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.bench_core
 	@$(BIN)/python -m benchmarks.bench_budget
 	@$(BIN)/python -m benchmarks.bench_cycle
+
+# a day of market time with random faults: make soak, make soak SEED=7 HOURS=2
+soak: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS))
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
