@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,9 @@ class GeneratedGateway:
 
     def states(self) -> dict[str, ExchangeState]:
         return {EXCHANGE: ExchangeState(EXCHANGE, "live", None, len(self._markets), self.clock_ms, NOTHING_USED, {})}
+
+    def new_universes(self) -> list[Any]:
+        return []
 
     def now_ms(self, exchange: str) -> int:
         return self.clock_ms

@@ -46,7 +46,6 @@ class StreamConfig:
     signal_generation_interval: int = _number(30, 1, 3600, "seconds between signal cycles")
     market_state_interval: int = _number(60, 1, 3600, "seconds between market state evaluations")
     scan_interval: int = _number(90, 1, 86400, "seconds between full scans")
-    universe_refresh_interval: int = _number(3600, 60, 86400, "seconds between two choices of a universe's markets")
     timeframes: Mapping[str, str] | None = field(
         default=None, metadata={"meaning": "style -> timeframe; replaces the whole map", "detector": False}
     )
@@ -82,6 +81,7 @@ class StreamConfig:
     )
 
     transport: str = _choice("rest", TRANSPORTS, "how prices and candles come: asked for, or by websocket")
+    universe_refresh_interval: int = _number(3600, 60, 86400, "seconds between two choices of a universe's markets")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

@@ -10,6 +10,7 @@ import json
 import re
 import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from scanner.api.server import with_options
 from scanner.config import StreamConfig
 from scanner.fullscan.settings import ALIASES
+from scanner.gateway.account import Account, Said
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.order import EMBEDDED
 from scanner.records import SIGNAL_TYPES
@@ -214,6 +216,12 @@ def test_the_training_data_folder_is_told() -> None:
     ]
     assert part_of(candle_file(market, "5m"), "2025-07") in told
     assert LOCK_NAME in told
+
+
+def test_the_state_folder_is_told(tmp_path: Path) -> None:
+    (told,) = (text for text in blocks(PAGES["CONFIGURATION.md"], "text") if text.startswith("state/"))
+    Account(tmp_path, "binance", 60.0).exchange(Said((), want=1, least=1, room=100, lapses_s=2))
+    assert set(re.findall(r"^  (\S+) ", told, re.MULTILINE)) == {path.name for path in tmp_path.iterdir()}
 
 
 def test_every_room_and_what_it_may_import_is_told() -> None:

@@ -34,6 +34,7 @@ RUN_BY = {
 TOLD = {  # texts that no block above them prints, by how they begin
     "http://localhost:5000,": "tests/test_docs.py: test_every_environment_variable_is_in_the_table",
     "BTC/USDT, ETH/USDT,": "tests/test_docs.py: test_ids_symbols_and_types_are_told",
+    "state/\n": "tests/test_docs.py: test_the_state_folder_is_told",
     "training_data/\n": "tests/test_docs.py: test_the_training_data_folder_is_told",
 }
 NOT_RUN = {  # blocks without a language, by page

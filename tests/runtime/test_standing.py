@@ -92,7 +92,7 @@ def test_without_the_setting_wishes_are_neither_kept_nor_fulfilled(process: Open
         ({"exchanges": ["simulated", "binance"]}, "mixes real, simulated"),
         ({"config": {"momentum_bias": 2}}, "config.momentum_bias: 2 is not a number from 0 to 1"),
         ({"config": {"gone_since": 1}}, "config.gone_since: 1 is unknown"),
-        ({"more": 1}, "is not an object of symbols, exchanges, config"),
+        ({"more": 1}, "is not an object of symbols or universe, exchanges, config"),
     ],
 )
 def test_an_order_that_is_no_longer_valid_is_told_and_starts_nothing(

@@ -56,7 +56,7 @@ def test_where_nothing_can_be_scanned_it_says_why_and_ends(tmp_path: Path) -> No
 
 def test_without_a_terminal_it_writes_plain_lines_and_sigterm_ends_it(tmp_path: Path) -> None:
     with running(FAST, tmp_path) as child:
-        child.wait_until_said(r"simulated:BTC/USDT 5m [A-Z_]+ score \d")
+        child.wait_until_said(r"simulated:(BTC|ETH)/USDT \d+[mhd] [A-Z_]+ score \d")
         status, took_s = child.stop(signal.SIGTERM)
         assert (status, took_s < 5) == (0, True)
         assert child.out.startswith("Summary")
