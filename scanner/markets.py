@@ -71,6 +71,22 @@ class Wanted(NamedTuple):
             return False
         return self._means(market) or any(other._means(market) for other in self.also)
 
+    def on(self, exchange: str | None) -> Wanted:
+        """The same on one exchange, None for no narrowing.
+
+        Raises
+        ------
+        InvalidInput
+            It is no exchange id, or another one stands in front of the symbol.
+        """
+        if exchange is None or exchange == self.exchange:
+            return self
+        if not EXCHANGE.fullmatch(exchange):
+            raise InvalidInput("exchange", exchange, "is not an exchange id such as 'binance'")
+        if self.exchange is not None:
+            raise InvalidInput("exchange", exchange, f"contradicts the symbol, which names {self.exchange}")
+        return self._replace(exchange=exchange)
+
     def _means(self, market: Market) -> bool:
         if self.symbol in (market.symbol, market.symbol.partition(":")[0]):
             return True

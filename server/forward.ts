@@ -1,8 +1,8 @@
 /**
  * One request to the scanner, and its answer back.
  *
- * Status, JSON body and the headers that describe it pass through as they are, as a stream. What this file adds is the
- * answer where there is none: the scanner cannot be reached, falls silent, or says something that is not JSON.
+ * Status, body and the headers that describe it pass through as they are, as a stream. What this file adds is the answer
+ * where there is none: the scanner cannot be reached, falls silent, or says something that is not JSON and no table.
  */
 
 import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
@@ -40,6 +40,7 @@ const PASSED_BACK = [
   "content-length",
   "content-encoding",
   "content-disposition",
+  "vary",
   "cache-control",
   "retry-after",
   "www-authenticate",
@@ -74,13 +75,14 @@ async function ask(request: Request, response: Response, call: Call): Promise<In
       via: VIA,
       ...authorization(request.headers, own ? settings.apiKey : undefined),
       ...(own ? {} : strangeOrigin(request.headers)),
+      ...packing(request.headers),
       ...description(body),
     },
     agent: false, // a kept connection may be closed by the scanner's server just as the next request is sent
     timeout: settings.timeoutMs ?? call.timeoutMs,
   };
   const answer = await send(target, body, response);
-  if (!isJson(answer.headers["content-type"])) {
+  if (!isOurs(answer.headers["content-type"])) {
     answer.destroy();
     throw new Error(`the scanner answered ${answer.statusCode} ${answer.statusMessage}, and not in JSON`);
   }
@@ -124,6 +126,11 @@ function strangeOrigin({ origin }: IncomingHttpHeaders): OutgoingHttpHeaders {
   return origin !== undefined ? { origin } : {};
 }
 
+/** How the client can unpack long answers. */
+function packing({ "accept-encoding": accepted }: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return accepted !== undefined ? { "accept-encoding": accepted } : {};
+}
+
 /** JSON whatever the client called it: a browser calls a text without a type text/plain. */
 function description(body: Buffer | undefined): OutgoingHttpHeaders {
   return body === undefined ? {} : { "content-type": "application/json", "content-length": body.length };
@@ -133,8 +140,9 @@ function passedBack(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => PASSED_BACK.includes(name)));
 }
 
-function isJson(contentType: string | undefined): boolean {
-  return /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType ?? "");
+/** Whether it is something the scanner says: JSON, or a table where one was asked for. */
+function isOurs(contentType: string | undefined): boolean {
+  return /^(application\/(([\w.-]+\+)?json|vnd\.apache\.parquet)|text\/csv)\s*(;|$)/i.test(contentType ?? "");
 }
 
 /** Whether it was the client who went away, before or within the answer. */

@@ -26,6 +26,8 @@ export interface Options {
 const TIMEOUT_MS = 30_000;
 const WHOLE_SCAN_MS = 180_000; // a scan may be asked to answer when it is done
 
+const DATASET_MS = 120_000; // what is to be sent is made out before the first byte
+
 const plain: Failure = { status: 500, fields: {} };
 const noSignals: Failure = { status: 500, fields: { signals: [] } };
 const unavailable: Failure = { status: 503, fields: { status: "unavailable" } };
@@ -50,7 +52,7 @@ export const ROUTES: readonly Route[] = [
   { method: "get", path: "/api/scanner/continuous/market-state", failure: plain },
   { method: "get", path: "/api/scanner/continuous/freshness", failure: plain },
   { method: "get", path: "/api/scanner/continuous/gaps", failure: plain },
-  { method: "get", path: "/api/scanner/training-data/*symbol", failure: plain },
+  { method: "get", path: "/api/scanner/training-data/*symbol", failure: plain, timeoutMs: DATASET_MS },
 ];
 
 /**

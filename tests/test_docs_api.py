@@ -226,13 +226,17 @@ def test_curl_lines_that_read_answer_as_told(command: Command, scanned: Client) 
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_curl_itself_is_answered(scanned: Client) -> None:
+def test_curl_itself_is_answered(scanned: Client, tmp_path: Path) -> None:
     for command in commands():
         if command.method == "GET":
             line = re.sub(r"http://localhost:\d+", f"http://127.0.0.1:{scanned.port}", command.line)
-            done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=30)
+            done = subprocess.run(
+                ["sh", "-c", line], capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path
+            )
             assert done.returncode == 0, done.stderr
-            assert re.fullmatch(r"[\d.]+ s, \d+ bytes\n", done.stdout) or json.loads(done.stdout), line
+            said = re.search(r"-o ([\w.]+)", line)
+            assert said is None or (tmp_path / said[1]).read_bytes(), line
+            assert said or re.fullmatch(r"[\d.]+ s, \d+ bytes\n", done.stdout) or json.loads(done.stdout), line
 
 
 def test_every_block_of_json_is_compared(unstarted: Client) -> None:

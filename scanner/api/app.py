@@ -12,6 +12,7 @@ from scanner.api.gaps import gap_routes
 from scanner.api.parameters import refuse_unknown_parameters
 from scanner.api.parsing import LONGEST_BODY
 from scanner.api.rendering import OrjsonProvider, register_errors
+from scanner.api.training import training_routes
 from scanner.runtime.service import ScannerService
 
 
@@ -30,6 +31,7 @@ def create_app(service: ScannerService) -> Flask:
     app.register_blueprint(health_routes(service))
     app.register_blueprint(continuous_routes(service))
     app.register_blueprint(gap_routes(service))
+    app.register_blueprint(training_routes(service))
     app.register_blueprint(base_routes(service.base))
     register_errors(app)
     return app

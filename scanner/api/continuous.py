@@ -1,12 +1,10 @@
-"""The continuous scanner's seven routes, and the health check: parse, call, render."""
+"""The continuous scanner's routes, and the health check: parse, call, render."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 
-from scanner.api.parsing import CONFLUENCE_MIN_SCORE, DAYS, freshness_query, json_object, signal_query
+from scanner.api.parsing import CONFLUENCE_MIN_SCORE, freshness_query, json_object, signal_query
 from scanner.api.rendering import NOT_RUNNING, error_body, utc_now
 from scanner.config import StreamConfig
 from scanner.errors import NotRunning
@@ -70,21 +68,7 @@ def continuous_routes(service: ScannerService) -> Blueprint:
         found = service.freshness(freshness_query(request.args))
         return jsonify(**found, count=len(found["markets"]), timestamp=utc_now())
 
-    @routes.get("/training-data/<path:symbol>")
-    def training_data(symbol: str) -> Answer:
-        days = int(DAYS.of(request.args))
-        dataset = service.dataset(symbol, days)
-        return jsonify(symbol=symbol, days=days, dataset=dataset, summary=_summary(dataset))
-
     return routes
-
-
-def _summary(dataset: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "total_signals": len(dataset["signals"]),
-        "timeframes": list(dataset["ohlcv"]),
-        "total_clusters": len(dataset["clustering"]),
-    }
 
 
 def health_routes(service: ScannerService) -> Blueprint:

@@ -16,7 +16,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {  # by endpoint; a route that is not her
     "continuous.signals": ("symbol", "timeframe", "min_score", "limit"),
     "continuous.confluence": ("min_score",),
     "continuous.freshness": ("exchange", "symbol", "timeframe", "state", "limit"),
-    "continuous.training_data": ("days",),
+    "training.training_data": ("days", "exchange", "timeframe", "final_only", "format", "part"),
     "gaps.gaps": ("exchange", "symbol", "cause", "days", "limit"),
 }
 CACHE_BUSTER = "_"  # libraries of browsers add it to get past caches; it asks for nothing

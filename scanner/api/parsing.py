@@ -44,7 +44,24 @@ MIN_SCORE = Number("min_score", 0, 0, 100)
 CONFLUENCE_MIN_SCORE = Number("min_score", 60, 0, 100)
 LIMIT = Number("limit", 50, 0, 10_000, whole=True)
 ROWS = Number("limit", 100, 0, 100_000, whole=True)
+YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 DAYS = Number("days", 30, 1, 3650, whole=True)
+
+
+def choice(name: str, words: tuple[str, ...], arguments: Mapping[str, str]) -> str:
+    """The parameter's value, the first of `words` when absent. Raises InvalidInput."""
+    text = arguments.get(name, words[0])
+    if text not in words:
+        raise InvalidInput(name, text, f"is not one of {', '.join(words)}")
+    return text
+
+
+def flag(name: str, arguments: Mapping[str, str]) -> bool:
+    """Whether a parameter is set, no when absent. Raises InvalidInput."""
+    text = arguments.get(name, "false").lower()
+    if text not in YES | NO:
+        raise InvalidInput(name, arguments[name], "is not true or false")
+    return text in YES
 
 
 def signal_query(arguments: Mapping[str, str]) -> SignalQuery:

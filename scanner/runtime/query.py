@@ -34,7 +34,7 @@ def select_signals(newest: NewestSignals, query: SignalQuery, styles: Mapping[st
         The symbol or the timeframe is none.
     """
     if query.symbol is None:
-        return newest.records(newest.best(query.min_score, _timeframe(query, styles), query.limit))
+        return newest.records(newest.best(query.min_score, timeframe_of(query.timeframe, styles), query.limit))
     found = newest.records(newest.meant(parse_symbol(query.symbol, allow_base=True, renames=query.renames)))
     return select_records(found, query, styles)
 
@@ -45,7 +45,7 @@ def select_records(records: Sequence[Record], query: SignalQuery, styles: Mappin
     if query.symbol is not None:
         wanted = parse_symbol(query.symbol, allow_base=True, renames=query.renames)
         chosen = [record for record in chosen if wanted.matches(market_of(record))]
-    if (timeframe := _timeframe(query, styles)) is not None:
+    if (timeframe := timeframe_of(query.timeframe, styles)) is not None:
         chosen = [record for record in chosen if record["timeframe"] == timeframe]
     chosen.sort(key=lambda record: (record["combined_score"] or 0.0, record["timestamp"]), reverse=True)
     return chosen[: query.limit]
@@ -55,14 +55,14 @@ def market_of(record: Record) -> Market:
     return Market(record["exchange"], record["symbol"])
 
 
-def _timeframe(query: SignalQuery, styles: Mapping[str, str]) -> str | None:
+def timeframe_of(text: str | None, styles: Mapping[str, str]) -> str | None:
     """The timeframe that is asked for, a style's or itself. Raises InvalidInput."""
-    if query.timeframe is None:
+    if text is None:
         return None
-    timeframe = styles.get(query.timeframe, query.timeframe)
+    timeframe = styles.get(text, text)
     if timeframe not in LENGTH_MS:
         known = ", ".join([*styles, *dict.fromkeys([*styles.values(), *LENGTH_MS])])
-        raise InvalidInput("timeframe", query.timeframe, f"is not one of {known}")
+        raise InvalidInput("timeframe", text, f"is not one of {known}")
     return timeframe
 
 

@@ -36,12 +36,13 @@ from scanner.runtime.columns import Record
 from scanner.runtime.cycles import FullScan
 from scanner.runtime.freshness_report import FreshnessQuery, rows, summary, unready
 from scanner.runtime.memory import capacity
-from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals
+from scanner.runtime.query import SignalQuery, market_of, newest_by_style, select_records, select_signals, timeframe_of
 from scanner.runtime.run import Run
 from scanner.runtime.standing import StandingWish
 from scanner.runtime.venue import Venue, load_recording, open_venue, replay_exchanges, spoken
 from scanner.settings import Settings, listed, variable
 from scanner.simulated import Recording
+from scanner.store.dataset import Query, Selection
 from scanner.store.gaps import Gap
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
@@ -289,18 +290,29 @@ class ScannerService:
             return {}
         return dict(self._run.state.current().market_state)
 
-    def dataset(self, symbol: str, days: int = 30) -> dict[str, Any]:
-        """Everything kept of one symbol in the last `days` days: signals, OHLCV per timeframe, clustering.
+    def training_data(
+        self,
+        symbol: str,
+        days: int = 30,
+        exchange: str | None = None,
+        timeframe: str | None = None,
+        *,
+        final_only: bool = False,
+    ) -> Selection:
+        """What was kept of one symbol in the last `days` days; `timeframe` may be a style.
 
         Raises
         ------
-        InvalidInput, NothingStored
+        InvalidInput, NothingStored, StoreFailure
         """
-        wanted = parse_symbol(symbol, renames=self.renames)
-        run = self._run
-        store = run.store if run is not None and self._running else self._reader
-        timeframes = tuple(run.order.config.styles.values()) if run is not None else tuple(LENGTH_MS)
-        return store.dataset(wanted, days, timeframes, self._now_ms())
+        wanted = parse_symbol(symbol, renames=self.renames).on(exchange)
+        query = Query(wanted, days, timeframe_of(timeframe, self._styles()), final_only)
+        styles = self._styles().values() if self._run is not None else LENGTH_MS
+        return self._store().select(query, tuple(styles), self._now_ms())
+
+    def _store(self) -> TrainingStore:
+        """Where everything kept can be read: of a run that goes on also what is not in its files yet."""
+        return self._run.store if self._run is not None and self._running else self._reader
 
     def freshness(self, query: FreshnessQuery) -> dict[str, Any]:
         """How fresh the data of the current or last run are: a summary, and the rows that `query` selects.

@@ -4,44 +4,99 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from scanner.errors import StoreFailure
-from scanner.markets import Market
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.errors import InvalidInput, StoreFailure
+from scanner.markets import Market, Wanted
 from scanner.records import iso, utc
 from scanner.store import arrays, names
-from scanner.store.moments import moment_ms
+from scanner.store.excerpt import Excerpt
 from scanner.store.ohlcv import COLUMNS, Rows
-from scanner.timeframes import DAY_MS
+from scanner.timeframes import DAY_MS, length_ms
 
 logger = logging.getLogger(__name__)
+
+LONGEST_DAYS = 36_500
+BLOCK = 5_000  # candles made into rows at once
 
 Record = dict[str, Any]
 
 
-def records(folder: Path, markets: Iterable[Market], start_ms: int) -> list[Record]:
-    """All records of `markets` whose timestamp is `start_ms` or later, oldest first.
+@dataclass(frozen=True)
+class Query:
+    """What of a symbol's training data is wanted.
 
-    Half a record at the end of a file, as after a power cut, is passed over; so is everything behind foreign bytes.
+    Parameters
+    ----------
+    wanted : Wanted
+        The symbol; without an exchange it means that symbol on every exchange there are files of.
+    days : int
+        How far back, in days of 24 hours, 1 to 36500.
+    timeframe : str, optional
+        Only that one.
+    final_only : bool
+        Of the signals only those of closed candles.
+
+    Raises
+    ------
+    InvalidInput
+    """
+
+    wanted: Wanted
+    days: int = 30
+    timeframe: str | None = None
+    final_only: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.days, bool) or not isinstance(self.days, int) or not 1 <= self.days <= LONGEST_DAYS:
+            raise InvalidInput("days", self.days, f"is not a whole number from 1 to {LONGEST_DAYS}")
+        if self.timeframe is not None:
+            length_ms(self.timeframe)
+
+    def wants_signal(self, record: Record) -> bool:
+        """Whether a signal is asked for, its time aside."""
+        return self.wants_cluster(record) and (not self.final_only or record.get("candle_closed") is True)
+
+    def wants_cluster(self, record: Record) -> bool:
+        return self.timeframe in (None, record.get("timeframe"))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was kept of some markets in some time; the records stay on disk until they are asked for."""
+
+    signals: Excerpt
+    candles: Mapping[str, Mapping[Market, Rows]]  # by timeframe, without empty ones
+    clustering: Excerpt
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values; see `TrainingStore.dataset`."""
+        return {
+            "signals": list(chain.from_iterable(self.signals.records())),
+            "ohlcv": {timeframe: list(chain.from_iterable(ohlcv(each))) for timeframe, each in self.candles.items()},
+            "clustering": list(chain.from_iterable(self.clustering.records())),
+        }
+
+
+def excerpt(folder: Path, markets: Iterable[Market], start_ms: int, wants: Callable[[Record], bool]) -> Excerpt:
+    """The records of `markets` that are wanted and whose timestamp is `start_ms` or later, oldest first.
 
     Raises
     ------
     StoreFailure
         A file cannot be read.
     """
-    wanted = set(markets)
     # a final signal is filed by its candle's open time, up to a day before its timestamp
     first = utc(max(0, start_ms - DAY_MS)).date()
-    found = [
-        (moment, record)
-        for path in _day_files(folder, wanted, first)
-        for record in _content(path)
-        if (moment := moment_ms(record.get("timestamp"))) is not None and moment >= start_ms
-    ]
-    return [record for _, record in sorted(found, key=lambda pair: pair[0])]
+    return Excerpt(day_files(folder, set(markets), first), lambda record, at_ms: at_ms >= start_ms and wants(record))
 
 
 def newest(folder: Path) -> list[Record]:
@@ -59,15 +114,37 @@ def newest(folder: Path) -> list[Record]:
     return list(found.values())
 
 
-def ohlcv(candles: Mapping[Market, Rows]) -> list[Record]:
-    """The candles as rows with an ISO-8601 timestamp, oldest first; rows of several markets say whose they are."""
+def ohlcv(candles: Mapping[Market, Rows]) -> Iterator[list[Record]]:
+    """The candles as rows with an ISO-8601 timestamp, oldest first, some at a time; rows of several markets say whose.
+
+    What is held beside the candles themselves is bounded.
+    """
     several = len(candles) > 1
-    rows = [
-        (moment, market, _row(moment, values, market if several else None))
-        for market, one in candles.items()
-        for moment, values in zip(one.open_time.tolist(), one.values.tolist(), strict=True)
-    ]
-    return [row for _, _, row in sorted(rows, key=lambda item: item[:2])] if several else [row for _, _, row in rows]
+    for part in blocks(candles):
+        yield [
+            _row(moment, values, market if several else None)
+            for moment, values, market in zip(part.open_time.tolist(), part.values.tolist(), part.markets, strict=True)
+        ]
+
+
+class Block(NamedTuple):
+    """Candles of several markets: int64[n], float64[n, 5], and whose each is."""
+
+    open_time: NDArray[np.int64]
+    values: NDArray[np.float64]
+    markets: list[Market]
+
+
+def blocks(candles: Mapping[Market, Rows]) -> Iterator[Block]:
+    """Candles of several markets oldest first, those of one moment by market, some at a time."""
+    markets = sorted(candles)
+    open_time = np.concatenate([candles[market].open_time for market in markets])
+    values = np.concatenate([candles[market].values for market in markets])
+    whose = np.repeat(np.arange(len(markets)), [len(candles[market]) for market in markets])
+    order = np.argsort(open_time, kind="stable")
+    for start in range(0, len(order), BLOCK):
+        chosen = order[start : start + BLOCK]
+        yield Block(open_time[chosen], values[chosen], [markets[index] for index in whose[chosen].tolist()])
 
 
 def markets_of(folder: Path) -> set[Market]:
@@ -79,7 +156,8 @@ def _parsed(name: str) -> names.DayName | names.CandleName | None:
     return names.try_day_file(name) or names.try_candle_file(name)
 
 
-def _day_files(folder: Path, wanted: set[Market], first: date) -> Iterator[Path]:
+def day_files(folder: Path, wanted: set[Market], first: date) -> Iterator[Path]:
+    """The day files of some markets from a day on, by name."""
     for entry in sorted(_names(folder)):
         name = names.try_day_file(entry)
         if name is not None and name.day >= first and name.market in wanted:

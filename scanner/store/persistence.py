@@ -15,9 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scanner.clock import Clock, WallClock
+from scanner.config import StreamConfig
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
 from scanner.records import CandleCluster
+from scanner.store.dataset import Query
 from scanner.store.store import TrainingStore
 from scanner.timeframes import LENGTH_MS
 
@@ -105,10 +107,18 @@ class DataPersistenceManager:
         record = {**asdict(cluster_data), "timestamp": _iso(cluster_data.timestamp)}
         await asyncio.to_thread(self._append_cluster, Market.parse(cluster_data.symbol), record)
 
-    async def get_training_dataset(self, symbol: str, days: int = 30) -> dict[str, Any]:
-        """`signals`, `ohlcv` and `clustering` of the last days; see `TrainingStore.dataset`."""
-        wanted = parse_symbol(symbol)
-        return await asyncio.to_thread(self.store.dataset, wanted, days, LENGTH_MS, self._clock.now_ms())
+    async def get_training_dataset(
+        self,
+        symbol: str,
+        days: int = 30,
+        *,
+        exchange: str | None = None,
+        timeframe: str | None = None,
+        final_only: bool = False,
+    ) -> dict[str, Any]:
+        """`signals`, `ohlcv` and `clustering` of the last days; see `get_training_dataset` of this module."""
+        query = dataset_query(symbol, days, exchange, timeframe, final_only)
+        return await asyncio.to_thread(self.store.dataset, query, LENGTH_MS, self._clock.now_ms())
 
     def close(self) -> None:
         """Give the folder back, if it is not a shared store's."""
@@ -134,7 +144,14 @@ class DataPersistenceManager:
 
 
 async def get_training_dataset(
-    symbol: str, days: int = 30, base_path: str | Path | None = None, *, now_ms: int | None = None
+    symbol: str,
+    days: int = 30,
+    base_path: str | Path | None = None,
+    *,
+    exchange: str | None = None,
+    timeframe: str | None = None,
+    final_only: bool = False,
+    now_ms: int | None = None,
 ) -> dict[str, Any]:
     """Training data of a symbol, from disk: ``await get_training_dataset('BTC/USDT', days=30)``.
 
@@ -144,6 +161,12 @@ async def get_training_dataset(
         ``BTC/USDT`` for all exchanges there are files of, ``binance:BTC/USDT`` for one.
     base_path : path, optional
         The data folder: by default that of the environment variable SCANNER_DATA_DIR, else ``training_data``.
+    exchange : str, optional
+        Only that one, as in front of the symbol.
+    timeframe : str, optional
+        Only that one (``5m``), or that of one of the usual styles (``scalp``).
+    final_only : bool
+        Of the signals only those of closed candles.
     now_ms : int, optional
         Where the days end: by default now. Recorded or simulated data may lie elsewhere.
 
@@ -155,14 +178,25 @@ async def get_training_dataset(
     Raises
     ------
     InvalidInput
-        A wrong symbol or number of days.
+        A wrong symbol, number of days, exchange or timeframe.
     NothingStored
         Nothing was ever kept of this symbol.
     """
-    wanted = parse_symbol(symbol)
-    folder = base_path or os.environ.get(DATA_DIR_VARIABLE) or DEFAULT_DATA_DIR
+    query = dataset_query(symbol, days, exchange, timeframe, final_only)
     end_ms = WallClock().now_ms() if now_ms is None else now_ms
-    return await asyncio.to_thread(TrainingStore(folder).dataset, wanted, days, LENGTH_MS, end_ms)
+    return await asyncio.to_thread(TrainingStore(data_folder(base_path)).dataset, query, LENGTH_MS, end_ms)
+
+
+def dataset_query(symbol: str, days: int, exchange: str | None, timeframe: str | None, final_only: bool) -> Query:
+    """What is asked for, checked; raises InvalidInput."""
+    styles = StreamConfig().styles
+    chosen = styles.get(timeframe, timeframe) if isinstance(timeframe, str) else timeframe
+    return Query(parse_symbol(symbol).on(exchange), days, chosen, final_only)
+
+
+def data_folder(base_path: str | Path | None) -> str | Path:
+    """Where the files are if nobody says otherwise."""
+    return base_path or os.environ.get(DATA_DIR_VARIABLE) or DEFAULT_DATA_DIR
 
 
 def _iso(moment: datetime) -> str:

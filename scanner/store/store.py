@@ -18,10 +18,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from scanner.errors import FolderInUse, InvalidInput, NothingStored, StoreFailure
+from scanner.errors import FolderInUse, NothingStored, StoreFailure
 from scanner.markets import Market, Wanted, select
 from scanner.store import dataset, files, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
+from scanner.store.dataset import Query, Selection
 from scanner.store.gap_files import FOLDER as GAPS
 from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import Gap, explained
@@ -35,8 +36,6 @@ from scanner.store.wish import WishFile
 from scanner.timeframes import DAY_MS, length_ms
 
 logger = logging.getLogger(__name__)
-
-LONGEST_DAYS = 36_500
 
 
 class TrainingStore:
@@ -302,17 +301,36 @@ class TrainingStore:
         kept, noted = self.candles(market, timeframe), self.gaps.read(exchange=market.exchange)
         return explained(market.exchange, market.symbol, kept.open_time, length_ms(timeframe), noted)
 
-    def dataset(self, wanted: Wanted, days: int, timeframes: Iterable[str], now_ms: int) -> dict[str, Any]:
-        """Signals, candles and cluster records of the last `days` times 24 hours.
+    def select(self, query: Query, timeframes: Iterable[str], now_ms: int) -> Selection:
+        """What was kept in the days before `now_ms` of what a query asks for.
+
+        Candles are read at once; of the records it is noted where they lie.
 
         Parameters
         ----------
-        wanted : Wanted
-            A symbol; without an exchange it means that symbol on every exchange there are files of.
         timeframes : iterable of str
-            The OHLCV timeframes to give; those nothing is kept of are left out.
+            The OHLCV timeframes to give where the query names none; those nothing is kept of are left out.
         now_ms : int
             Market time, where the days end.
+
+        Raises
+        ------
+        NothingStored
+            Nothing was ever kept of what is wanted.
+        StoreFailure
+            A file cannot be read.
+        """
+        markets, start_ms = self.markets_of(query.wanted), now_ms - query.days * DAY_MS
+        chosen = timeframes if query.timeframe is None else (query.timeframe,)
+        candles = {timeframe: self._candles_since(markets, timeframe, start_ms) for timeframe in chosen}
+        return Selection(
+            dataset.excerpt(self.signals_path, markets, start_ms, query.wants_signal),
+            {timeframe: found for timeframe, found in candles.items() if found},
+            dataset.excerpt(self.clustering_path, markets, start_ms, query.wants_cluster),
+        )
+
+    def dataset(self, query: Query, timeframes: Iterable[str], now_ms: int) -> dict[str, Any]:
+        """The same as plain values.
 
         Returns
         -------
@@ -320,28 +338,15 @@ class TrainingStore:
             ``signals`` and ``clustering``: the records as kept, oldest first. ``ohlcv``: timeframe -> rows of ISO-8601
             UTC ``timestamp``, ``open``, ``high``, ``low``, ``close``, ``volume``, oldest first; when several markets
             are meant each row has ``exchange`` and ``symbol`` too.
-
-        Raises
-        ------
-        InvalidInput
-            `days` is not a whole number from 1 to 36500.
-        NothingStored
-            Nothing was ever kept of what is wanted.
-        StoreFailure
-            A file cannot be read.
         """
-        if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= LONGEST_DAYS:
-            raise InvalidInput("days", days, f"is not a whole number from 1 to {LONGEST_DAYS}")
+        return self.select(query, timeframes, now_ms).as_dict()
+
+    def markets_of(self, wanted: Wanted) -> list[Market]:
+        """The markets that are meant, of those anything is kept of; raises NothingStored where there are none."""
         markets = select(self.markets(), wanted)
         if not markets:
             raise NothingStored(f"nothing is stored for {_written(wanted)}")
-        start_ms = now_ms - days * DAY_MS
-        by_timeframe = {timeframe: self._candles_since(markets, timeframe, start_ms) for timeframe in timeframes}
-        return {
-            "signals": dataset.records(self.signals_path, markets, start_ms),
-            "ohlcv": {timeframe: dataset.ohlcv(candles) for timeframe, candles in by_timeframe.items() if candles},
-            "clustering": dataset.records(self.clustering_path, markets, start_ms),
-        }
+        return markets
 
     def health(self) -> dict[str, Any]:
         """How writing goes.

@@ -25,6 +25,35 @@ test("an answer passes piece by piece, before it is complete", async (t) => {
   assert.equal(String(await once(answer, "data")), "}");
 });
 
+for (const type of ["text/csv; charset=utf-8", "application/vnd.apache.parquet"]) {
+  test(`a table passes as it is: ${type}`, async (t) => {
+    const bytes = Buffer.from([80, 65, 82, 49, 0, 255, 128]);
+    const scanner = await stub(t, (_request, response) => response.writeHead(200, { "content-type": type }).end(bytes));
+    const answer = await begin((await proxyTo(t, scanner)).url, dataset);
+    assert.equal(answer.headers["content-type"], type);
+    assert.deepEqual(Buffer.concat(await answer.toArray()), bytes);
+  });
+}
+
+test("an answer is packed where the client can unpack it, and stays so", async (t) => {
+  const scanner = await stub(t, (request, response) => {
+    const accepted = request.headers["accept-encoding"];
+    const head = { ...json, vary: "Accept-Encoding", ...(accepted === "gzip" && { "content-encoding": "gzip" }) };
+    response.writeHead(200, head).end(accepted ?? "plain");
+  });
+  const proxy = await proxyTo(t, scanner);
+  const ways: readonly (readonly [Record<string, string>, string, string | undefined])[] = [
+    [{}, "plain", undefined],
+    [{ "accept-encoding": "br" }, "br", undefined],
+    [{ "accept-encoding": "gzip" }, "gzip", "gzip"],
+  ];
+  for (const [headers, body, encoding] of ways) {
+    const answer = await begin(proxy.url, dataset, { headers });
+    assert.deepEqual([answer.headers.vary, answer.headers["content-encoding"]], ["Accept-Encoding", encoding]);
+    assert.equal(String(Buffer.concat(await answer.toArray())), body);
+  }
+});
+
 test("a slow client slows the scanner down, and may be slower than the time-out", async (t) => {
   const whole = 64 * 2 ** 20;
   let sent = 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import threading
@@ -43,9 +44,15 @@ class Client:
             connection.request(method, path, data, headers or {})
             response = connection.getresponse()
             raw = response.read()
-            return Answer(response.status, strict_json(raw), dict(response.getheaders()))
+            is_json = response.getheader("Content-Type", "").startswith("application/json")
+            body = strict_json(unpacked(raw, response.getheader("Content-Encoding"))) if is_json else raw
+            return Answer(response.status, body, dict(response.getheaders()))
         finally:
             connection.close()
+
+
+def unpacked(raw: bytes, how: str | None) -> bytes:
+    return gzip.decompress(raw) if how == "gzip" else raw
 
 
 def strict_json(raw: bytes) -> Any:

@@ -60,7 +60,7 @@ def test_nothing_is_done_for_a_request_that_is_refused(client: Client) -> None:
         ("/continuous/signals?limit=5&limit=6", "limit: ['5', '6'] is given more than once"),
         ("/continuous/signals?limit=5&&=", "'': '' is unknown here"),
         ("/continuous/confluence/BTC/USDT?limit=5", "limit: '5' is unknown here; known are min_score"),
-        ("/training-data/BTC/USDT?format=csv", "format: 'csv' is unknown here; known are days"),
+        ("/training-data/BTC/USDT?formats=csv", "formats: 'csv' is unknown here; known are days"),
         ("/training-data/BTC/USDT?days=3&foo", "foo: '' is unknown here"),
         ("/signals?min_strength=70", "min_strength: '70' is unknown here; known are exchange, timeframe, signal"),
         (f"/signals?{'x' * 5000}=1", "x" * 60 + ": '1' is unknown here"),

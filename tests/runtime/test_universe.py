@@ -52,7 +52,7 @@ def test_a_delisted_market_leaves_with_a_reason_and_comes_back(service: ScannerS
     delisted = service.freshness(FreshnessQuery(state="delisted"))["markets"]
     assert [(row["symbol"], row["timeframe"]) for row in delisted] == [("BTC/USDT", "5m"), ("BTC/USDT", "1h")]
     assert "simulated:BTC/USDT:5m" in service.signal_history()
-    assert service.dataset("BTC/USDT")["ohlcv"]  # what is kept of it stays readable
+    assert service.training_data("BTC/USDT").candles  # what is kept of it stays readable
 
     server.faults.clear()
     wait_for(lambda: symbols(service) == {"BTC/USDT", "ETH/USDT"})

@@ -16,6 +16,7 @@ import pytest
 from scanner.errors import InvalidInput, NothingStored, StoreFailure
 from scanner.markets import Market, parse_symbol
 from scanner.store import files
+from scanner.store.dataset import Query
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, HOUR_MS, LENGTH_MS, MINUTE_MS
 from tests.store.making import (
@@ -242,7 +243,7 @@ def test_foreign_files_are_left_alone(store):
     store.close()
     store.open()
     store.append_signals({BTC: [signal()]}, NOON)
-    store.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+    store.dataset(Query(BITCOIN, 30), LENGTH_MS, NOON)
     store.close()
     for folder in (store.base_path, store.signals_path, store.ohlcv_path):
         for name in ("notes.txt", ".hidden.tmp", "x.parquet", "binance_BTCUSDT_5m.csv"):
@@ -272,7 +273,7 @@ def filled(store):
 
 
 def test_a_bare_symbol_merges_exchanges_and_a_prefixed_one_selects(filled):
-    both = filled.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+    both = filled.dataset(Query(BITCOIN, 30), LENGTH_MS, NOON)
     assert [record["exchange"] for record in both["signals"]] == ["binance", "kucoinfutures"] * 3
     assert len(both["clustering"]) == 6
     assert both["ohlcv"]["1h"][1] == {
@@ -282,13 +283,13 @@ def test_a_bare_symbol_merges_exchanges_and_a_prefixed_one_selects(filled):
         "exchange": "kucoinfutures",
         "symbol": "BTC/USDT:USDT",
     }
-    one = filled.dataset(parse_symbol("kucoinfutures:BTC/USDT"), 30, LENGTH_MS, NOON)
+    one = filled.dataset(Query(parse_symbol("kucoinfutures:BTC/USDT"), 30), LENGTH_MS, NOON)
     assert {record["exchange"] for record in one["signals"]} == {"kucoinfutures"}
     assert set(one["ohlcv"]["1h"][0]) == {"timestamp", "open", "high", "low", "close", "volume"}
 
 
 def test_days_are_24_hours_back_from_now(filled):
-    data = filled.dataset(parse_symbol("binance:BTC/USDT"), 1, ["1h"], NOON)
+    data = filled.dataset(Query(parse_symbol("binance:BTC/USDT"), 1), ["1h"], NOON)
     assert [record["timestamp"][:10] for record in data["signals"]] == ["2025-10-23", "2025-10-24"]
     assert [record["timestamp"][:10] for record in data["clustering"]] == ["2025-10-23", "2025-10-24"]
     assert len(data["ohlcv"]["1h"]) == 24
@@ -297,33 +298,33 @@ def test_days_are_24_hours_back_from_now(filled):
 def test_a_daily_final_signal_counts_from_when_it_was_made(store):
     final = signal(MIDNIGHT + 15_000, timeframe="1d", final=True)
     store.append_signals({BTC: [final]}, NOON)
-    assert store.dataset(BITCOIN, 1, [], NOON)["signals"] == [final]
+    assert store.dataset(Query(BITCOIN, 1), [], NOON)["signals"] == [final]
 
 
 def test_only_the_timeframes_asked_for_and_kept_are_given(filled):
-    assert list(filled.dataset(BITCOIN, 30, ["5m", "1h", "4h"], NOON)["ohlcv"]) == ["1h"]
-    assert filled.dataset(BITCOIN, 30, ["5m"], NOON)["ohlcv"] == {}
+    assert list(filled.dataset(Query(BITCOIN, 30), ["5m", "1h", "4h"], NOON)["ohlcv"]) == ["1h"]
+    assert filled.dataset(Query(BITCOIN, 30), ["5m"], NOON)["ohlcv"] == {}
 
 
 def test_candles_that_wait_are_in_the_dataset(filled):
     filled.append_candles(BTC, "1h", *candles(NOON, 1, price=7, step_ms=HOUR_MS))
-    rows = filled.dataset(parse_symbol("binance:BTC/USDT"), 1, ["1h"], NOON + HOUR_MS)["ohlcv"]["1h"]
+    rows = filled.dataset(Query(parse_symbol("binance:BTC/USDT"), 1), ["1h"], NOON + HOUR_MS)["ohlcv"]["1h"]
     assert rows[-1]["close"] == 7
 
 
 def test_old_data_are_an_empty_dataset_and_none_at_all_an_error(filled):
-    late = filled.dataset(BITCOIN, 1, LENGTH_MS, NOON + 99 * DAY_MS)
+    late = filled.dataset(Query(BITCOIN, 1), LENGTH_MS, NOON + 99 * DAY_MS)
     assert late == {"signals": [], "ohlcv": {}, "clustering": []}
     with pytest.raises(NothingStored, match="SOL/USDT"):
-        filled.dataset(parse_symbol("SOL/USDT"), 1, LENGTH_MS, NOON)
+        filled.dataset(Query(parse_symbol("SOL/USDT"), 1), LENGTH_MS, NOON)
     with pytest.raises(NothingStored, match="okx:BTC/USDT"):
-        filled.dataset(parse_symbol("okx:BTC/USDT"), 1, LENGTH_MS, NOON)
+        filled.dataset(Query(parse_symbol("okx:BTC/USDT"), 1), LENGTH_MS, NOON)
 
 
 @pytest.mark.parametrize("days", [0, -1, 10**9, 1.5, True, "3"])
 def test_days_that_are_none_are_refused(filled, days):
     with pytest.raises(InvalidInput, match="days"):
-        filled.dataset(BITCOIN, days, LENGTH_MS, NOON)
+        filled.dataset(Query(BITCOIN, days), LENGTH_MS, NOON)
 
 
 def test_the_newest_signal_of_every_market_and_timeframe_is_given(filled):
@@ -339,7 +340,7 @@ def test_a_store_that_was_never_opened_reads(filled):
     reader = TrainingStore(filled.base_path)
     assert reader.has_anything()
     assert reader.markets() == [BTC, ETH, SWAP]
-    assert reader.dataset(BITCOIN, 30, LENGTH_MS, NOON) == filled.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+    assert reader.dataset(Query(BITCOIN, 30), LENGTH_MS, NOON) == filled.dataset(Query(BITCOIN, 30), LENGTH_MS, NOON)
 
 
 def test_reading_changes_nothing_whatever_is_in_the_folder(filled):
@@ -347,7 +348,7 @@ def test_reading_changes_nothing_whatever_is_in_the_folder(filled):
     (filled.clustering_path / "binance_BTCUSDT_2025-10-24.json").write_text("foreign")
     (filled.ohlcv_path / "binance_BTCUSDT_1h.parquet").write_text("foreign")
     before = [listing(folder) for folder in (filled.signals_path, filled.clustering_path, filled.ohlcv_path)]
-    data = TrainingStore(filled.base_path).dataset(parse_symbol("binance:BTC/USDT"), 30, LENGTH_MS, NOON)
+    data = TrainingStore(filled.base_path).dataset(Query(parse_symbol("binance:BTC/USDT"), 30), LENGTH_MS, NOON)
     assert (len(data["signals"]), len(data["clustering"])) == (3, 2)
     assert len(data["ohlcv"]["1h"]) == 72  # from the journal
     assert before == [listing(folder) for folder in (filled.signals_path, filled.clustering_path, filled.ohlcv_path)]
@@ -357,7 +358,7 @@ def test_a_folder_that_does_not_exist_holds_nothing(tmp_path):
     store = TrainingStore(tmp_path / "none")
     assert not store.has_anything()
     with pytest.raises(NothingStored):
-        store.dataset(BITCOIN, 30, LENGTH_MS, NOON)
+        store.dataset(Query(BITCOIN, 30), LENGTH_MS, NOON)
     assert listing(tmp_path) == []
 
 
@@ -367,7 +368,7 @@ def test_nothing_is_left_open(tmp_path):
         with TrainingStore(tmp_path) as store:
             store.append_signals({BTC: [signal()], ETH: [signal()]}, NOON)
             store.append_candles(BTC, "5m", *candles(MIDNIGHT, 3))
-            store.dataset(BITCOIN, 30, LENGTH_MS, MIDNIGHT + 30 * MINUTE_MS)
+            store.dataset(Query(BITCOIN, 30), LENGTH_MS, MIDNIGHT + 30 * MINUTE_MS)
     assert len(listing(Path("/proc/self/fd"))) == before
 
 
