@@ -42,12 +42,17 @@ CLOSE_TO = 1e-6
 
 @dataclass
 class Report:
-    """What a soak has found; it is good when there are no `violations`."""
+    """What a soak has found; it is good when there are no `violations`.
+
+    `started_ms` is when the scan began, `began_ms` when it was ready and the first minute of the schedule began.
+    """
 
     seed: int
     hours: float
     speed: float
     spells: tuple[Spell, ...] = ()
+    started_ms: int = BEGIN_MS
+    began_ms: int = BEGIN_MS
     violations: list[str] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=dict)
 
@@ -72,7 +77,6 @@ def soak(seed: int, hours: float, folder: Path, *, speed: float = SPEED, tell: C
     before, began = Resources.now(), time.monotonic()
     with _faults_of_ours() as logged:
         world = World(ScaledClock(BEGIN_MS, speed), seed, spells)
-        began_ms = world.began_ms
         service = ScannerService(Settings(simulated=True, data_dir=str(folder), speed=speed), venues=world.venue)
         try:
             with world.names:
@@ -84,8 +88,8 @@ def soak(seed: int, hours: float, folder: Path, *, speed: float = SPEED, tell: C
     _same(report, "after the end", before, Resources.now())
     report.figures["real time"] = f"{time.monotonic() - began:.0f} s"
     due_ms = until_ms - int(CONFIG.finality_grace_s * 1000 + 2 * INTERVAL_S * speed * 1000)
-    _compare(report, folder, truth(seed, SYMBOLS, CONFIG, began_ms, until_ms), due_ms)
-    _punctual(report, folder, began_ms)
+    _compare(report, folder, truth(seed, SYMBOLS, CONFIG, report.started_ms, until_ms), due_ms)
+    _punctual(report, folder)
     return report
 
 
@@ -96,7 +100,9 @@ def _scan(service: ScannerService, world: World, hours: float, report: Report, t
     watcher = Watcher(
         run, world.spells, 2 * INTERVAL_S + 1, int((RELIST_SOON_S + 2 * INTERVAL_S) * report.speed * 1000)
     )
-    wait_for(lambda: service.unready() == [], 30)
+    wait_for(lambda: service.unready() == [], 60)
+    report.started_ms = min(book.started_ms for book in run.books.by_exchange.values())
+    report.began_ms = world.began_ms = world.clock.now_ms()
     settled, told_h = Resources.now(), 0
     while (at_ms := world.clock.now_ms() - world.began_ms) < hours * HOUR_MS:
         world.follow()
@@ -159,23 +165,24 @@ def _due(report: Report, market: Market, due_ms: int) -> int:
     """Up to when everything of a market must be there: not beyond its delisting."""
     gone = [spell.from_ms for spell in report.spells if spell.kind == "delisted" and spell.exchange == market.exchange]
     limit_ms = int(CONFIG.finality_grace_s * 1000 + 2 * INTERVAL_S * report.speed * 1000)
-    return min(due_ms, BEGIN_MS + gone[0] - limit_ms) if gone and market.symbol == VICTIM else due_ms
+    return min(due_ms, report.began_ms + gone[0] - limit_ms) if gone and market.symbol == VICTIM else due_ms
 
 
-def _punctual(report: Report, folder: Path, began_ms: int) -> None:
+def _punctual(report: Report, folder: Path) -> None:
     """An exchange without faults gets its final signals in time, whatever the other one suffers from."""
     limit_ms = int(CONFIG.finality_grace_s * 1000 + 2 * INTERVAL_S * report.speed * 1000)
     delays, late = [], []
     for key, made_ms in _final_times(folder).items():
         close_ms = key[2] + length_ms(key[1])
-        since_ms, until_ms = close_ms - began_ms - limit_ms, close_ms - began_ms + limit_ms
-        if not any(
-            spell.kind != "delisted"
-            and spell.exchange == key[0].exchange
+        since_ms, until_ms = close_ms - report.began_ms - limit_ms, close_ms - report.began_ms + limit_ms
+        suffered = any(
+            spell.exchange == key[0].exchange
+            and spell.kind != "delisted"
             and spell.from_ms < until_ms
             and spell.to_ms > since_ms
             for spell in report.spells
-        ):
+        )
+        if close_ms >= report.began_ms and not suffered:
             delays.append((made_ms - close_ms) / 1000)
             if made_ms - close_ms > limit_ms:
                 late.append(key)

@@ -37,5 +37,5 @@ def test_a_slice_of_a_soak_leaves_nothing_behind_and_no_gap(tmp_path: Path) -> N
 
 
 def test_a_report_says_how_to_repeat_what_failed() -> None:
-    report = Report(42, 24, 120.0, schedule(42, 24), ["candles missing: 1"])
+    report = Report(42, 24, 120.0, schedule(42, 24), violations=["candles missing: 1"])
     assert report.text().endswith("violations: 1\nrepeat with: python -m tests.soak --seed 42 --hours 24")

@@ -44,7 +44,7 @@ class Names:
 
 
 class World:
-    """Servers of both exchanges on one market clock. `follow` switches faults as `spells` say."""
+    """Servers of both exchanges on one market clock; `follow` switches faults as `spells` say, from `began_ms` on."""
 
     def __init__(self, clock: Clock, seed: int, spells: Sequence[Spell] = ()) -> None:
         self.clock, self.began_ms, self.spells = clock, clock.now_ms(), tuple(spells)
