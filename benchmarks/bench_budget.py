@@ -29,7 +29,7 @@ from scanner.simulated import SimulatedExchange, generated
 
 TABLE, STEP_S = KNOWN["binance"], 300
 PER_S = 50  # requests, as ccxt spaces those of Binance
-PRICES_S, SIGNALS_S, DEADLINE_S = 5, 30, 22
+PRICES_S, SIGNALS_S, DEADLINE_S, GRACE_S = 5, 30, 22, 15
 WARM_UP_S, RECKONED_S = 300, 1800
 SHARES = {500: 40, 1000: 70, 2000: 70}  # most of the limit that a minute may take, in per cent
 CLOSE_S = 90  # in time: far before the next close
@@ -56,10 +56,10 @@ def reckoned(count: int) -> Reckoning:
     for now in range(RECKONED_S):
         clock.advance(now * 1000 - clock.now_ms())
         _ask_prices(budget, found, now, count)
-        if now % SIGNALS_S == 7:
+        if now % SIGNALS_S == GRACE_S:
             wanted = [(_request(market, i, count, final[i], now), TABLE.candles) for i, market in enumerate(markets)]
             waiting = deque(want.request for want in docket.plan(wanted, rank, now, now + DEADLINE_S).chosen)
-        if now % SIGNALS_S == (7 + DEADLINE_S) % SIGNALS_S:
+        if now % SIGNALS_S == (GRACE_S + DEADLINE_S) % SIGNALS_S:
             waiting.clear()
         for _ in range(min(PER_S, len(waiting))):
             if not budget.try_spend(TABLE.candles, now):
@@ -68,7 +68,7 @@ def reckoned(count: int) -> Reckoning:
             found.by_minute[now // 60] += TABLE.candles
             request = waiting.popleft()
             docket.note(request, now, answered=True)
-            _answer(request, rank[request.market], final, found, now)
+            _answer(rank[request.market], final, found, now)
     return found
 
 
@@ -88,8 +88,8 @@ def _request(market: Market, i: int, count: int, final: int, now: int) -> Candle
     return CandleRequest(market, "5m", 0, 2, purpose, value=float(count - i))
 
 
-def _answer(request: CandleRequest, i: int, final: list[int], found: Reckoning, now: int) -> None:
-    if request.purpose is Purpose.CLOSE and now >= WARM_UP_S:
+def _answer(i: int, final: list[int], found: Reckoning, now: int) -> None:
+    if now // STEP_S > final[i] and now >= WARM_UP_S:
         found.close_s.append(now % STEP_S)
     final[i] = now // STEP_S
     if now >= WARM_UP_S:

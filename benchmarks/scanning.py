@@ -54,7 +54,7 @@ def watched(run: Run, seconds: float) -> dict[str, object]:
     began, used = time.monotonic(), _cpu_s()
     age_s, close_s, deferred = 0.0, 0.0, 0
     while time.monotonic() - began < seconds:
-        time.sleep(0.5)
+        time.sleep(0.2)
         now_ms = time.time_ns() // 1_000_000
         state = run.exchange_states()["simulated"]
         age_s = max(age_s, (now_ms - (state.last_data_ms or 0)) / 1000)
@@ -79,8 +79,8 @@ def watched(run: Run, seconds: float) -> dict[str, object]:
 
 
 def _is_behind(book: Book, now_ms: int) -> bool:
-    """Whether more than 5 % of the markets lack the candle that closed last."""
-    final, loaded = book.final_through_ms["5m"], book.loaded["5m"]
+    """Whether more than 5 % of the markets lack the final signal of the candle that closed last."""
+    final, loaded = book.told_through_ms["5m"], book.loaded["5m"]
     behind = loaded & (final < now_ms // STEP_MS * STEP_MS - STEP_MS) & (final > 0)
     return bool(np.count_nonzero(behind) > 0.05 * np.count_nonzero(loaded))
 

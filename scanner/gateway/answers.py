@@ -87,12 +87,16 @@ class PriceAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandleSweep:
-    """All that one exchange answered to one batch: every request is in exactly one of the three."""
+    """What one exchange answered to one batch, or a part of it that could be told before: all answers to closes.
+
+    Every request of a batch is in exactly one list of one of its sweeps.
+    """
 
     exchange: str
     answers: list[CandleAnswer]
     deferred: list[CandleRequest]  # not asked: no budget, no time, or the exchange is resting after failures
     failures: list[tuple[CandleRequest, ExchangeFailure]]
+    is_last: bool = True
 
     @property
     def failed(self) -> dict[Market, ExchangeFailure]:

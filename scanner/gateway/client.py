@@ -33,6 +33,7 @@ from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.health import Health
 from scanner.gateway.listing import Listing
 from scanner.gateway.membership import Members, Wish, members_of
+from scanner.gateway.parts import Deliver, Parts
 from scanner.gateway.prices import PriceReader, weight_per_window
 from scanner.gateway.purse import purse_of
 from scanner.gateway.snapshots import UniverseSnapshot
@@ -237,9 +238,15 @@ class ExchangeClient:
 
     # Candles
 
-    async def candles(self, requests: Sequence[CandleRequest], deadline_s: float) -> CandleSweep:
-        """Answers to as many requests as budget, deadline and the exchange's health allow; failures stay their own."""
+    async def candles(
+        self, requests: Sequence[CandleRequest], deadline_s: float, deliver: Deliver | None = None
+    ) -> CandleSweep:
+        """Answers to as many requests as budget, deadline and the exchange's health allow; failures stay their own.
+
+        What can be told before the rest is given to `deliver` instead, in parts.
+        """
         sweep = CandleSweep(self.spec.id, [], [], [])
+        parts = Parts(sweep, deliver or (lambda part: sweep.answers.extend(part.answers)), self.steady)
         if not self.usable:
             sweep.deferred.extend(requests)
             return sweep
@@ -250,9 +257,10 @@ class ExchangeClient:
         self._asker.until, self._asker.ahead = until - patience_s, lambda: len(waiting) * self.weights.candles
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._at_once, len(waiting))):
-                group.create_task(self._work_off(waiting, sweep, until, patience_s))
+                group.create_task(self._work_off(waiting, sweep, parts, until, patience_s))
         sweep.deferred.extend(request for request, _ in waiting)
-        self._judge(sweep)
+        parts.end()
+        self._judge(sweep, parts.newest_ms)
         self._backlog.replace(sweep.deferred, self.steady())
         return sweep
 
@@ -277,7 +285,12 @@ class ExchangeClient:
         return None
 
     async def _work_off(
-        self, waiting: deque[tuple[CandleRequest, Listing]], sweep: CandleSweep, until: float, patience_s: float
+        self,
+        waiting: deque[tuple[CandleRequest, Listing]],
+        sweep: CandleSweep,
+        parts: Parts,
+        until: float,
+        patience_s: float,
     ) -> None:
         """Take requests until none is left, less than `patience_s` is, or the breaker opens."""
         while waiting and until - self.steady() > patience_s and self._admit():
@@ -300,11 +313,12 @@ class ExchangeClient:
                     sweep.deferred.append(request)  # what is closed and what is not cannot be told now
                     continue
                 self._docket.note(request, self.steady(), answered=True)
-                sweep.answers.append(answer)
+                parts.add(answer)
 
-    def _judge(self, sweep: CandleSweep) -> None:
-        """What the sweep says about the exchange: one answer with candles is enough to call it well."""
+    def _judge(self, sweep: CandleSweep, told_ms: int | None) -> None:
+        """What the sweep and its parts say about the exchange: one answer with candles is enough to call it well."""
         began = [answer.began_ms for answer in sweep.answers if len(answer)]
+        began += [] if told_ms is None else [told_ms]
         if began and not self.breaker.is_open(self.steady()):
             self._tell(failure=None, no_candles=None, heard_at=self.steady(), last_data_ms=max(began))
             return

@@ -184,13 +184,15 @@ class Gateway:
 
         Exchanges without an answer are left out. After `stop` there are none.
         """
+        box: _Mailbox[PriceAnswer] = _Mailbox(len(self._clients))
         asked = [client.prices(deadline_s) for client in self._clients.values()]
-        return self._gather(asked, deadline_s)
+        return self._gather(box, asked, deadline_s)
 
     def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
-        """Ask for candles now; one sweep per exchange, yielded as it completes.
+        """Ask for candles now; one sweep per exchange, yielded as it completes, and parts of it before.
 
-        Every request is answered, deferred or failed in its exchange's sweep; one market's failure is its own.
+        Every request is answered, deferred or failed in its exchange's sweep, or answered in a part of it; one market's
+        failure is its own.
 
         Raises
         ------
@@ -203,12 +205,14 @@ class Gateway:
         for name in batches:
             if name not in self._clients:
                 raise InvalidInput("exchange", name, f"is not one of {', '.join(self._clients)}")
-        asked = [self._clients[name].candles(batch, deadline_s) for name, batch in batches.items()]
-        return self._gather(asked, deadline_s)
+        box: _Mailbox[CandleSweep] = _Mailbox(len(batches))
+        asked = [self._clients[name].candles(batch, deadline_s, box.deliver_part) for name, batch in batches.items()]
+        return self._gather(box, asked, deadline_s)
 
-    def _gather(self, work: Sequence[Coroutine[Any, Any, T | None]], deadline_s: float) -> Iterator[T]:
+    def _gather(
+        self, box: _Mailbox[T], work: Sequence[Coroutine[Any, Any, T | None]], deadline_s: float
+    ) -> Iterator[T]:
         """Start all of `work`; the iterator yields what is not None, in order of arrival."""
-        box: _Mailbox[T] = _Mailbox(len(work))
         with self._lock:
             self._open.add(box)
         for each in work:
@@ -239,31 +243,34 @@ class Gateway:
 
 
 class _Mailbox(Generic[T]):
-    """Where `expected` answers arrive from the loop, to be read by one waiting thread."""
+    """Where `expected` answers and parts of them arrive from the loop, to be read by one waiting thread."""
 
     def __init__(self, expected: int) -> None:
-        self.expected = expected
-        self._queue: queue.SimpleQueue[tuple[bool, T | None]] = queue.SimpleQueue()
+        self._missing = expected
+        self._queue: queue.SimpleQueue[tuple[int, T | None]] = queue.SimpleQueue()  # how many answers are complete now
 
     def end(self) -> None:
         """No more is to come."""
-        self._queue.put((False, None))
+        self._queue.put((self._missing, None))
 
     def deliver(self, future: Future[T | None]) -> None:
         """The outcome of a task; nothing when it was cancelled or failed."""
         _log_fault(future)
         failed = future.cancelled() or future.exception() is not None
-        self._queue.put((True, None if failed else future.result()))
+        self._queue.put((1, None if failed else future.result()))
+
+    def deliver_part(self, part: T) -> None:
+        """Of an answer that is to follow."""
+        self._queue.put((0, part))
 
     def arrivals(self, until: float) -> Iterator[T]:
         """Answers that are not None, until all came, `end` was called or it is `until`."""
-        for _ in range(self.expected):
+        while self._missing > 0:
             try:
-                go_on, answer = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+                complete, answer = self._queue.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 return
-            if not go_on:
-                return
+            self._missing -= complete
             if answer is not None:
                 yield answer
 

@@ -203,8 +203,13 @@ class SignalCycle:
         books = [self._books.by_exchange[name] for name in sorted(exchanges)]
         requests = [request for book in books for request in self._wanted(book)]
         unanswered = len(requests)
+        told: dict[str, list[SignalBatch]] = {}  # final signals made of parts, before the rest was there
         for sweep in self._gateway.candles(requests, self._deadline_s):
-            self._advance(self._books.by_exchange[sweep.exchange], sweep)
+            book, before = self._books.by_exchange[sweep.exchange], told.setdefault(sweep.exchange, [])
+            if sweep.is_last:
+                self._advance(book, sweep, before)
+            else:
+                before += self._tell_closes(book, sweep)
             unanswered -= len(sweep.answers)
         return unanswered == 0
 
@@ -214,27 +219,45 @@ class SignalCycle:
         price, _ = table.newest(book.markets)
         return wanted(book, now_ms, refresh_value(book, now_ms, price, table.newest_volume(book.markets)))
 
-    def _advance(self, book: Book, sweep: CandleSweep) -> None:
-        """Bring one exchange up to now: merge, score, keep, publish."""
-        now_ms = self._gateway.now_ms(book.exchange)
+    def _take(self, book: Book, sweep: CandleSweep, now_ms: int) -> None:
         answers, strange = proven(book, sweep.answers)
         self._books.note(strange)
         book.take(answers, now_ms)
+
+    def _tell_closes(self, book: Book, part: CandleSweep) -> list[SignalBatch]:
+        """Make the final signals that a part of an exchange's answers allows; all else waits for the rest."""
+        now_ms = self._gateway.now_ms(book.exchange)
+        self._take(book, part, now_ms)
+        finals = signals.finals(book, now_ms, self._state.current().context)
+        self._publish(book, finals, [], now_ms)
+        return finals
+
+    def _advance(self, book: Book, sweep: CandleSweep, told: list[SignalBatch]) -> None:
+        """Bring one exchange up to now: merge, score, keep, publish; `told` are finals that this cycle has made."""
+        now_ms = self._gateway.now_ms(book.exchange)
+        self._take(book, sweep, now_ms)
         signals.score_history(book)
         self._books.filled.set()
         if self._first:
             self._evaluate()
         context = self._state.current().context
         finals = signals.finals(book, now_ms, context)
-        lives = signals.live(book, now_ms, *self._newest_prices(book), context, _just_final(finals, len(book.markets)))
-        kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
+        just_final = _just_final([*told, *finals], len(book.markets))
+        lives = signals.live(book, now_ms, *self._newest_prices(book), context, just_final)
+        self._publish(book, finals, lives, now_ms)
         self._watch.advanced(book)
         self._recorder.keep_candles(book.newly_closed(self._recorder.room))
-        buffers = sum(int(loaded.sum()) for b in self._books.by_exchange.values() for loaded in b.loaded.values())
-        self._state.publish_signals(newest_of(self._state.current(), book, finals, lives), kept, buffers)
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
-        self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), buffers)
+        self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), self._buffers())
         self._holdings.publish(book, sweep.deferred, now_ms)
+
+    def _publish(self, book: Book, finals: list[SignalBatch], lives: list[SignalBatch], now_ms: int) -> None:
+        kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
+        self._state.publish_signals(newest_of(self._state.current(), book, finals, lives), kept, self._buffers())
+
+    def _buffers(self) -> int:
+        """How many candle buffers there are: one per market and timeframe whose history is known."""
+        return sum(int(loaded.sum()) for book in self._books.by_exchange.values() for loaded in book.loaded.values())
 
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))

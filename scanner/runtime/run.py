@@ -29,12 +29,14 @@ from scanner.runtime.freshness import Freshness, Intervals, judge, with_delisted
 from scanner.runtime.freshness_report import summary
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
+from scanner.runtime.rhythm import Rhythm
 from scanner.runtime.state import Snapshot, State
 from scanner.runtime.streams import SHORTEST_S, Streams
 from scanner.runtime.universe_report import renamed, universe_status
 from scanner.runtime.venue import Venue
 from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
+from scanner.timeframes import length_ms
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,16 @@ class Run:
             ),
         }
         self._last_states: dict[str, ExchangeState] | None = None  # as they were when the run ended
-        self.streams = Streams({name: (cadence[name], job) for name, job in jobs.items()})
+        rhythm = Rhythm(
+            max(cadence["signals"], SHORTEST_S),
+            length_ms(config.base_timeframe),
+            int(config.finality_grace_s * 1000),
+            self._now_ms,
+            clock.speed,
+        )
+        self.streams = Streams(
+            {name: (cadence[name], job) for name, job in jobs.items()}, waits={"signals": rhythm.wait_s}
+        )
 
     def start(self) -> None:
         self.gateway.start()
@@ -129,6 +140,10 @@ class Run:
             self.watch.end(self.gateway.now_ms)
             self.venue.close()
             self.store.close(within_s=max(ends - time.monotonic(), 0.5))
+
+    def _now_ms(self) -> int:
+        """Market time by the exchanges' clocks; where they differ, by the one that closes its candles last."""
+        return min(self.gateway.now_ms(spec.id) for spec in self.venue.specs)
 
     def exchange_states(self) -> dict[str, ExchangeState]:
         """How every exchange is doing, or was when the run ended."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from apscheduler.events import (
@@ -23,6 +24,8 @@ from apscheduler.events import (
 )
 from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,16 @@ class OwnThread(BasePoolExecutor):  # type: ignore[misc]
     def __init__(self, name: str) -> None:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix=f"stream-{name}")
         super().__init__(self.pool)
+
+
+class WaitTrigger(BaseTrigger):  # type: ignore[misc]
+    """Fires again after as many seconds as it is told when it fires."""
+
+    def __init__(self, wait_s: Callable[[], float]) -> None:
+        self._wait_s = wait_s
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        return now + timedelta(seconds=max(self._wait_s(), SHORTEST_S / 2))
 
 
 @dataclass
@@ -68,10 +81,16 @@ class Streams:
     ----------
     jobs : mapping of name to (interval_s, function)
         The first run is at once; a run that is still busy when the next is due makes that one missed.
+    waits : mapping of name to function
+        Of streams that do not just keep their interval: seconds from now, when a run begins, until the next.
     """
 
-    def __init__(self, jobs: Mapping[str, tuple[float, Callable[[], None]]]) -> None:
-        self._jobs = dict(jobs)
+    def __init__(
+        self,
+        jobs: Mapping[str, tuple[float, Callable[[], None]]],
+        waits: Mapping[str, Callable[[], float]] = MappingProxyType({}),
+    ) -> None:
+        self._jobs, self._waits = dict(jobs), dict(waits)
         self._figures = {name: StreamFigures() for name in jobs}
         self._lock = threading.Lock()
         self._threads = {name: OwnThread(name) for name in jobs}
@@ -86,17 +105,21 @@ class Streams:
         for name, (interval_s, function) in self._jobs.items():
             self._scheduler.add_job(
                 self._run,
-                "interval",
+                self._trigger(name, interval_s),
                 args=(name, function),
                 id=name,
                 executor=name,
-                seconds=max(interval_s, SHORTEST_S),
                 next_run_time=begin,
                 max_instances=1,
                 coalesce=True,
                 misfire_grace_time=max(1, round(interval_s)),
             )
         self._scheduler.start()
+
+    def _trigger(self, name: str, interval_s: float) -> BaseTrigger:
+        if name in self._waits:
+            return WaitTrigger(self._waits[name])
+        return IntervalTrigger(seconds=max(interval_s, SHORTEST_S), timezone=UTC)
 
     def pause(self) -> None:
         """Begin no further run."""

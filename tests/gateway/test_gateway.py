@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanner.errors import InvalidInput, UnknownSymbol, Unsupported
-from scanner.gateway import CandleRequest, CandleSweep, ExchangeSpec, Gateway, PriceAnswer
+from scanner.gateway import CandleRequest, CandleSweep, ExchangeSpec, Gateway, PriceAnswer, Purpose
 from scanner.markets import Market
 from tests.gateway.double import COINS, NOW_MS, candle, hang
 from tests.waiting import wait_for
@@ -73,6 +73,26 @@ def test_a_ticker_without_a_usable_price_is_dropped(double, gateway_of, unusable
     double.edit = lambda path, answer: [answer[0] | {"lastPrice": unusable}, *answer[1:]]
     answer = prices(gateway)["binance"]
     assert answer.markets == (ETH,)
+
+
+def test_candles_of_a_close_come_in_parts_before_the_rest(double, gateway_of, monkeypatch):
+    monkeypatch.setattr("scanner.gateway.parts.PART_S", 0.0)
+    close = [CandleRequest(market, "5m", NOW_MS - FIVE, 3, Purpose.CLOSE) for market in (BTC, ETH)]
+    forming = CandleRequest(Market("binance", "SOL/USDT"), "5m", NOW_MS, 2)
+    gateway = gateway_of(double.binance, symbols=("BTC/USDT", "ETH/USDT", "SOL/USDT"))
+    *parts, rest = gateway.candles([*close, forming], 5.0)
+    assert [part.is_last for part in (*parts, rest)] == [False, False, True]
+    assert {part.answers[0].request.market for part in parts} == {BTC, ETH}
+    assert [answer.request for answer in rest.answers] == [forming]
+    assert gateway.states()["binance"].state == "live"
+
+
+def test_an_exchange_whose_candles_have_all_come_in_parts_is_well(double, gateway_of, monkeypatch):
+    monkeypatch.setattr("scanner.gateway.parts.PART_S", 0.0)
+    gateway = gateway_of(double.binance)
+    part, rest = gateway.candles([CandleRequest(BTC, "5m", NOW_MS - FIVE, 3, Purpose.CLOSE)], 5.0)
+    assert (len(part.answers), rest.answers) == (1, [])
+    assert gateway.states()["binance"].state == "live"
 
 
 def test_candles_come_oldest_first_with_the_forming_one_last(double, gateway_of):

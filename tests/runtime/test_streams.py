@@ -41,6 +41,16 @@ def test_every_stream_runs_at_once_and_again(streams: Callable[..., Streams]) ->
     assert figures["prices"]["last_run"].endswith("+00:00")
 
 
+def test_a_stream_may_say_itself_how_long_it_waits() -> None:
+    made = Streams({"signals": (60, nothing)}, waits={"signals": lambda: 0.2})
+    made.start()
+    try:
+        wait_for(lambda: made.figures()["signals"]["runs"] >= 3)
+        assert made.figures()["signals"]["missed"] == 0
+    finally:
+        assert made.stop(5.0) == []
+
+
 def test_a_hung_stream_delays_no_other_and_never_overlaps_itself(streams: Callable[..., Streams]) -> None:
     release, entered = threading.Event(), []
 

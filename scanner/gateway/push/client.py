@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from scanner.errors import ExchangeFailure
@@ -15,6 +16,7 @@ from scanner.gateway.client import ExchangeClient
 from scanner.gateway.failures import own_errors
 from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.listing import Listing
+from scanner.gateway.parts import Deliver
 from scanner.gateway.push.feed import PushFeed
 from scanner.gateway.symbols import Listed
 
@@ -61,12 +63,21 @@ class PushedClient(ExchangeClient):
         self._feed.compare(asked)
         return asked
 
-    async def candles(self, requests: Sequence[CandleRequest], deadline_s: float) -> CandleSweep:
-        sweep = await super().candles(requests, deadline_s)
+    async def candles(
+        self, requests: Sequence[CandleRequest], deadline_s: float, deliver: Deliver | None = None
+    ) -> CandleSweep:
+        def seed_and(deliver: Deliver, part: CandleSweep) -> None:
+            self._seed(part)
+            deliver(part)
+
+        sweep = await super().candles(requests, deadline_s, deliver and partial(seed_and, deliver))
+        self._seed(sweep)
+        return sweep
+
+    def _seed(self, sweep: CandleSweep) -> None:
         for answer in sweep.answers:
             if not answer.provisional:
                 self._feed.seed(answer)
-        return sweep
 
     def _plan(self, requests: Sequence[CandleRequest], sweep: CandleSweep, until: float) -> list[CandleRequest]:
         """What has to be asked for; the rest is answered by what was pushed."""

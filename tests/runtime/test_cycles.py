@@ -1,0 +1,104 @@
+"""A signal cycle: what it tells when, of answers that come in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.clock import ManualClock
+from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, Purpose, WeightState
+from scanner.markets import Market
+from scanner.runtime.cycles import Books, SignalCycle
+from scanner.runtime.freshness import Intervals
+from scanner.runtime.holding import Holdings
+from scanner.runtime.recorder import Recorder
+from scanner.runtime.state import State
+from scanner.runtime.watch import GapWatch
+from scanner.store.store import TrainingStore
+from tests.runtime.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
+
+
+class Parted:
+    """A gateway whose closes come in parts, the last market's apart; `shown` is what is known after each."""
+
+    def __init__(self, state: State, clock: ManualClock) -> None:
+        self.exchange, self.state, self.clock = Exchange(NOW + 40 * STEP), state, clock
+        self.shown: list[set[tuple[Market, bool]]] = []
+        self.asked: list[CandleRequest] = []
+
+    def markets(self) -> dict[str, tuple[Market, ...]]:
+        return {"binance": (BTC, ETH)}
+
+    def states(self) -> dict[str, ExchangeState]:
+        weight = WeightState(0, 4200, 6000, 60.0)
+        return {"binance": ExchangeState("binance", "live", None, 2, self.now_ms("binance"), weight, {})}
+
+    def now_ms(self, exchange: str) -> int:
+        return self.clock.now_ms()
+
+    def new_universes(self) -> list[Any]:
+        return []
+
+    def wait_ready(self, deadline_s: float) -> bool:
+        return True
+
+    def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
+        self.asked = list(requests)
+        answers = [self.exchange.answer(request, self.clock.now_ms()) for request in self.asked]
+        parts = [answer for answer in answers[:-1] if answer.request.purpose is Purpose.CLOSE]
+        for part in parts:
+            yield CandleSweep("binance", [part], [], [], is_last=False)
+            self.shown.append(self.newest())
+        yield CandleSweep("binance", [answer for answer in answers if answer not in parts], [], [])
+        self.shown.append(self.newest())
+
+    def newest(self) -> set[tuple[Market, bool]]:
+        batches = self.state.current().newest.get(("binance", "5m"), ())
+        return {(market, batch.closed) for batch in batches for market in batch.markets}
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Iterator[tuple[SignalCycle, Parted, ManualClock]]:
+    clock, state, store = ManualClock(NOW), State(CONFIG.max_signals_per_market), TrainingStore(str(tmp_path))
+    store.open()
+    gateway = Parted(state, clock)
+    cycle = SignalCycle(
+        gateway,  # type: ignore[arg-type]
+        Books(CONFIG, NOW, {}, store),
+        state,
+        Recorder(store, CONFIG),
+        GapWatch(store.gaps),
+        clock,
+        20.0,
+        evaluate=lambda: None,
+        holdings=Holdings(state, Intervals(5_000, 30_000, 15_000)),
+    )
+    cycle()
+    yield cycle, gateway, clock
+    store.close(within_s=1)
+
+
+def test_final_signals_of_a_part_are_told_before_the_rest_has_come(
+    scan: tuple[SignalCycle, Parted, ManualClock],
+) -> None:
+    cycle, gateway, clock = scan
+    gateway.shown.clear()
+    clock.advance(STEP)
+    cycle()
+    assert gateway.shown == [{(BTC, True), (ETH, False)}, {(BTC, True), (ETH, True)}]
+    kept = gateway.state.current().newest["binance", "5m"]
+    assert len({int(batch.candle_time[0]) for batch in kept}) == 1
+
+
+def test_a_market_told_in_a_part_gets_its_live_signals_in_the_next_cycle(
+    scan: tuple[SignalCycle, Parted, ManualClock],
+) -> None:
+    cycle, gateway, clock = scan
+    clock.advance(STEP)
+    cycle()
+    clock.advance(30_000)
+    cycle()
+    assert gateway.shown[-1] == {(BTC, False), (ETH, False)}
