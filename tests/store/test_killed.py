@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from scanner.store.store import TrainingStore
+from tests.store import killing
 from tests.store.making import BTC, ETH, MIDNIGHT, SWAP, child, line_from, listing, signal
 
 POINTS = 6
@@ -54,3 +55,12 @@ def test_no_acknowledged_candle_is_lost(tmp_path, point):
     with TrainingStore(tmp_path) as store:
         assert len(store.candles(SWAP, "5m")) >= kept
     assert [name for name in listing(tmp_path / "ohlcv") if not name.endswith(".parquet")] == []
+
+
+def test_what_a_server_had_shown_when_it_was_killed_is_kept_once(tmp_path):
+    with killing.serving(tmp_path) as server:
+        for number in range(10):
+            server.life(random.uniform(0, killing.LONGEST_S), scanning=number % 2 == 0)
+            assert killing.wrong(tmp_path, server) == []
+    assert len(server.signals) > 50
+    assert server.candles
