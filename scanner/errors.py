@@ -22,6 +22,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ScannerError(Exception):
     """Root of all errors of this package."""
@@ -62,7 +65,14 @@ class NotRunning(ScannerError):
 
 
 class StoreFailure(ScannerError):
-    """A file of the data folder cannot be written or read."""
+    """A file of the data folder cannot be written or read.
+
+    `refused` says how many records of which market (a ``Market``) were lost by that.
+    """
+
+    def __init__(self, message: str, refused: Mapping[Any, int] | None = None) -> None:
+        self.refused: dict[Any, int] = dict(refused or {})
+        super().__init__(message)
 
 
 class ExchangeFailure(ScannerError):

@@ -7,7 +7,7 @@ finding when it differs from the last one kept. A store that cannot write never 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,6 +68,11 @@ class Kept:
         self.clusters[batch.rows] = signature
         return new
 
+    def forget(self, markets: Container[Market]) -> None:
+        """The disk refused what was to be kept of some markets: the next signal and cluster of each is news."""
+        rows = [row for row, market in enumerate(self.markets) if market in markets]
+        self.signal_type[rows], self.score[rows], self.clusters[rows] = -1, np.nan, 0
+
 
 @dataclass
 class Tally:
@@ -116,10 +121,14 @@ class Recorder:
                 self.tally.clusters[batch.timeframe] += len(found)
                 new = batch.take(found)
                 _sort(clusters, new.markets, new.clusters())
+        refused: set[Market] = set()
         if signals:
-            _kept_or_shown(lambda: self._store.append_signals(signals, at_ms))
+            refused |= _kept_or_shown(lambda: self._store.append_signals(signals, at_ms))
         if clusters:
-            _kept_or_shown(lambda: self._store.append_clusters(clusters, at_ms))
+            refused |= _kept_or_shown(lambda: self._store.append_clusters(clusters, at_ms))
+        if refused:
+            for batch in batches:
+                self._memory(batch, markets).forget(refused)
         return kept
 
     def unknown(self, batches: Iterable[SignalBatch]) -> list[SignalBatch]:
@@ -169,7 +178,11 @@ def _sort(by_market: dict[Market, list[Record]], markets: Sequence[Market], reco
         by_market.setdefault(market, []).append(record)
 
 
-def _kept_or_shown(write: Callable[[], None]) -> None:
-    """Write; a failure is in the store's health, which `status` shows and the store has logged."""
-    with suppress(StoreFailure, FolderInUse):
-        write()
+def _kept_or_shown(write: Callable[[], None]) -> set[Market]:
+    """Write; the markets of which not all could be. The store's health, which `status` shows, says why."""
+    with suppress(FolderInUse):
+        try:
+            write()
+        except StoreFailure as error:
+            return set(error.refused)
+    return set()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,14 @@ class GapFiles:
         self._health, self._own = health, own
         self._days = DayFiles(self.folder, lambda record: None)
 
-    def append(self, gaps: Iterable[Gap]) -> None:
-        """Note some gaps that have ended."""
+    def append(self, gaps: Iterable[Gap]) -> bool:
+        """Note some gaps that have ended; whether all of them could be."""
         lines: dict[str, list[tuple[None, bytes]]] = {}
         for gap in gaps:
             if gap.to_ms is not None and gap.to_ms > gap.from_ms:
                 lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, arrays.encode(gap.as_record())))
-        for name, entries in lines.items():
-            self._try(f"{FOLDER}/{name}", lambda name=name, entries=entries: self._days.append(name, entries))  # type: ignore[misc]
+        done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
+        return all(done)
 
     def read(self, since_ms: int = 0, exchange: str | None = None) -> list[Gap]:
         """What is noted of the time since `since_ms`, of one exchange or all; see `gaps.tidied`.
@@ -112,7 +113,7 @@ class GapFiles:
     def close(self) -> None:
         self._days.close()
 
-    def _try(self, what: str, write: Callable[[], object]) -> None:
+    def _try(self, what: str, write: Callable[[], object]) -> bool:
         with suppress(StoreFailure, FolderInUse):  # in the store's health already
             self._own()
             try:
@@ -121,6 +122,8 @@ class GapFiles:
                 self._health.note(what, error)
             else:
                 self._health.note(what, None)
+                return True
+        return False
 
 
 def _parsed(value: Any) -> Alive | None:

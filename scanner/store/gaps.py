@@ -1,7 +1,8 @@
 """The gap ledger: why there are no candles somewhere. Pure; `gap_files` keeps it.
 
 Three causes: we were `down`, the exchange had an `outage`, or nobody traded (`no_trade`), which is known only where the
-exchange answered. What was fetched later is noted as `backfilled`.
+exchange answered. What was fetched later is noted as `backfilled`. A fourth is about signals and cluster records, not
+candles: the disk refused some (`not_kept`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from scanner.store.intervals import Span, common, union, without
 from scanner.store.moments import moment_ms
 
 DOWN, OUTAGE, NO_TRADE, BACKFILLED, UNEXPLAINED = "down", "outage", "no_trade", "backfilled", "unexplained"
-CAUSES = (DOWN, OUTAGE, NO_TRADE)
+NOT_KEPT = "not_kept"
+CAUSES = (DOWN, OUTAGE, NO_TRADE, NOT_KEPT)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def tidied(gaps: Iterable[Gap]) -> list[Gap]:
 def _is_fetched(
     fetched: Mapping[tuple[str, str | None], list[Span]], exchange: str, symbol: str | None, cause: str, span: Span
 ) -> bool | None:
-    if cause == NO_TRADE:
+    if cause in (NO_TRADE, NOT_KEPT):
         return None
     covers = union([*fetched.get((exchange, None), ()), *(fetched.get((exchange, symbol), ()) if symbol else ())])
     return not without(span, covers)

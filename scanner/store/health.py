@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from pyarrow import fs
 
 from scanner.errors import StoreFailure
+from scanner.markets import Market
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +47,13 @@ class Health:
         with self._lock:
             self.not_kept += records
 
-    def raise_failures(self, prefixes: Sequence[str]) -> None:
-        """Raise StoreFailure if something fails whose name starts with one of `prefixes`."""
+    def raise_failures(self, prefixes: Sequence[str], refused: Mapping[Market, int] | None = None) -> None:
+        """Raise StoreFailure, with what was `refused`, if something fails whose name starts with one of `prefixes`."""
         wanted = tuple(prefixes)
         with self._lock:
             failing = {what: cause for what, cause in self._failing.items() if what.startswith(wanted)}
         if failing:
-            raise StoreFailure(_message(failing))
+            raise StoreFailure(_message(failing), refused)
 
     def report(self) -> dict[str, Any]:
         with self._lock:

@@ -33,7 +33,7 @@ class RecordFiles:
     """
 
     def __init__(self, folder: Path, file_of: FileOf, health: Health) -> None:
-        self._kind, self._file_of, self._health = folder.name, file_of, health
+        self.name, self._file_of, self._health = folder.name, file_of, health
         self._days = DayFiles(folder, lambda record: file_of(record, 0).key)
 
     @property
@@ -45,11 +45,16 @@ class RecordFiles:
         return self._days.set_aside
 
     def append(self, batch: Batch, at_ms: int) -> None:
-        """Keep the records of all markets that can be kept; raises StoreFailure if some could not."""
-        keys = [f"{self._kind}/{names.stem(market)}" for market in batch]
+        """Keep the records of all markets that can be kept; raises StoreFailure if some could not, and says which."""
+        keys = [f"{self.name}/{names.stem(market)}" for market in batch]
+        refused: dict[Market, int] = {}
         for key, (market, records) in zip(keys, batch.items(), strict=True):
-            self._health.note(key, self._append_market(market, records, at_ms))
-        self._health.raise_failures(keys)
+            failure, lost = self._append_market(market, records, at_ms)
+            self._health.note(key, failure)
+            if lost:
+                refused[market] = lost
+        self._health.lose(sum(refused.values()))
+        self._health.raise_failures(keys, refused)
 
     def has(self, market: Market, key: Key) -> bool:
         """Whether a record with that key is kept; False where its file cannot be read."""
@@ -63,19 +68,20 @@ class RecordFiles:
         try:
             left = self._days.sync(is_late)
         except OSError as error:
-            self._health.note(self._kind, error)
-            self._health.raise_failures([self._kind])
+            self._health.note(self.name, error)
+            self._health.raise_failures([self.name])
         else:
-            self._health.note(self._kind, None)
+            self._health.note(self.name, None)
             if left:
-                logger.warning("%s: no time to flush %d files to the medium", self._kind, left)
+                logger.warning("%s: no time to flush %d files to the medium", self.name, left)
 
     def close(self) -> None:
         self._days.close()
 
-    def _append_market(self, market: Market, records: Sequence[Record], at_ms: int) -> Exception | None:
-        """Append one market's records to their day files; returns the last thing that went wrong."""
+    def _append_market(self, market: Market, records: Sequence[Record], at_ms: int) -> tuple[Exception | None, int]:
+        """Append one market's records to their day files; the last thing that went wrong, and how many it cost."""
         failure: Exception | None = None
+        lost = 0
         for name, entries in self._by_file(market, records, at_ms).items():
             lines: list[Entry] = [entry for entry in entries if not isinstance(entry, Exception)]
             unfit = [entry for entry in entries if isinstance(entry, Exception)]
@@ -84,9 +90,9 @@ class RecordFiles:
                 self._days.append(name, lines)
             except OSError as error:
                 failure = error
-                self._health.lose(len(lines))
-            self._health.lose(len(unfit))
-        return failure
+                lost += len(lines)
+            lost += len(unfit)
+        return failure, lost
 
     def _by_file(self, market: Market, records: Sequence[Record], at_ms: int) -> dict[str, list[Entry | Exception]]:
         entries: dict[str, list[Entry | Exception]] = {}

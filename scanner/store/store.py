@@ -28,6 +28,7 @@ from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import Gap, explained
 from scanner.store.health import Health
 from scanner.store.journal import FOLDER as JOURNAL_FOLDER
+from scanner.store.losses import Losses
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
@@ -75,6 +76,7 @@ class TrainingStore:
         self._candles = CandleFiles(self.ohlcv_path, journal, clock, self._note_candles)
         self.wish = WishFile(self.base_path, self._health)
         self.gaps = GapFiles(self.base_path, self._health, self._own)
+        self._losses = Losses()
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = self._is_ours = False
@@ -402,13 +404,29 @@ class TrainingStore:
             names.stem(market)
         try:
             self._own()
-        except (StoreFailure, FolderInUse):
-            self._health.lose(sum(map(len, batch.values())))
-            raise
-        try:
             kind.append(batch, at_ms)
+        except (StoreFailure, FolderInUse) as error:
+            self._lost(kind, batch, error, at_ms)
+            raise
+        else:
+            self._state_losses(kind.name, {market.exchange for market in batch}, at_ms)
         finally:
             self._candles.write_due()
+
+    def _lost(self, kind: RecordFiles, batch: Batch, error: Exception, at_ms: int) -> None:
+        if not self._is_ours:
+            whole = {market: len(records) for market, records in batch.items()}
+            self._health.lose(sum(whole.values()))
+            if isinstance(error, StoreFailure):
+                error.refused = whole
+        if isinstance(error, StoreFailure):
+            self._losses.note(kind.name, error.refused, str(error), at_ms)
+
+    def _state_losses(self, kind: str, exchanges: set[str], at_ms: int) -> None:
+        """What was lost of some exchanges is over: into the gap ledger with it."""
+        for gap in self._losses.ended(kind, exchanges, at_ms):
+            if not self.gaps.append([gap]):
+                self._losses.open_again(kind, gap)
 
     def _keep_candles(self, batch: Sequence[tuple[str, ohlcv.Rows]]) -> None:
         try:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.store.gap_files import Alive
-from scanner.store.gaps import BACKFILLED, CAUSES, DOWN, NO_TRADE, OUTAGE, UNEXPLAINED, Gap, explained, tidied
+from scanner.store.gaps import BACKFILLED, CAUSES, DOWN, NO_TRADE, NOT_KEPT, OUTAGE, UNEXPLAINED, Gap, explained, tidied
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, MINUTE_MS
 from tests.store.making import BTC, MIDNIGHT, NOON, candles, listing
@@ -41,7 +41,7 @@ def test_a_gap_counts_as_backfilled_when_all_of_it_is(found: list[Gap]) -> None:
     fetched = {(symbol, moment) for symbol, cause, moment in moments(found) if cause == BACKFILLED}
     for gap in tidied(found):
         whole = all({(None, moment), (gap.symbol, moment)} & fetched for moment in range(*gap.span))
-        assert gap.backfilled == (None if gap.cause == NO_TRADE else whole)
+        assert gap.backfilled == (None if gap.cause in (NO_TRADE, NOT_KEPT) else whole)
 
 
 @given(gaps, st.sets(st.integers(0, 20)))
