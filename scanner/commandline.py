@@ -19,4 +19,4 @@ class Parser(argparse.ArgumentParser):
     """argparse without the usage text above every complaint."""
 
     def error(self, message: str) -> NoReturn:
-        raise SystemExit(refused(self.prog.removesuffix(".py"), f"{message} (--help tells what there is)"))
+        raise SystemExit(refused(self.prog.replace(".py", ""), f"{message} (--help tells what there is)"))

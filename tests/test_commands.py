@@ -116,7 +116,7 @@ def test_programs_run_to_their_end(line: str, recording: Path) -> None:
     options = [",".join(EMBEDDED.get(word, word) for word in option.split(",")) for option in options]
     if program == "continuous_scanner.py":
         options += [] if {"--simulated", "--replay", "--exchanges"} & {*options} else ["--simulated"]
-        options += ["--duration", "1"]
+        options += ["--days", "1"] if "backfill" in options else ["--duration", "1"]  # the last one counts
     with running([python, str(ROOT / program), *options], recording) as child:
         assert child.wait(60) == 0, child.err
         assert child.out

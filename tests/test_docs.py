@@ -26,7 +26,7 @@ from scanner.settings import Settings, option, variable
 from scanner.store.names import candle_file, day_file, gap_file, universe_file
 from scanner.store.ownership import LOCK_NAME
 from scanner.store.parts import part_of
-from scanner.terminal import full_scan
+from scanner.terminal import backfill, full_scan
 from scanner.terminal.options import parser
 from scanner.timeframes import LENGTH_MS
 from tests.pages import ALL_TEXT, FENCED, FILES, PAGES, ROOT, blocks, keys, rows, section, slugs
@@ -146,6 +146,7 @@ def options(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
     helps = {
         "scanner_api.py": capsys.readouterr().out,
         "continuous_scanner.py": parser().format_help(),
+        "continuous_scanner.py backfill": backfill.parser().format_help(),
         "momentum_scanner.py": full_scan.parser().format_help(),
     }
     return {
@@ -153,11 +154,14 @@ def options(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("program", ["continuous_scanner.py", "scanner_api.py", "momentum_scanner.py"])
+PROGRAMS = ("continuous_scanner.py", "continuous_scanner.py backfill", "scanner_api.py", "momentum_scanner.py")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_every_option_is_in_the_table(program: str, options: dict[str, set[str]]) -> None:
     assert set(keys(section("CONFIGURATION.md", program))) - set(_variables()) == options[program]
     for line in ALL_TEXT.splitlines():
-        if re.search(rf"python {re.escape(program)}", line):
+        if re.search(rf"python {re.escape(program)}(?! backfill)", line):
             assert set(re.findall(r"--[a-z-]+", line)) <= options[program], line
 
 

@@ -44,6 +44,33 @@ def market_breadth(tables: Sequence[Float]) -> Breadth:
     return Breadth(advancing, declining, ratio, _bias(ratio))
 
 
+def breadth_ratios(close: Float, back: int) -> Float:
+    """Breadth as it was at each candle, by closes alone: each against the one `back` candles before it.
+
+    Parameters
+    ----------
+    close : float64[M, T]
+        Closes of every market, oldest first, NaN where unknown. A market counts where it has both.
+
+    Returns
+    -------
+    float64[T - back]
+        The ratio of `Breadth` at each candle but the first `back`.
+
+    Raises
+    ------
+    ValueError
+        `close` is not of shape (markets, candles), or `back` is not from 1 to the number of candles.
+    """
+    if close.ndim != 2 or not 1 <= back <= close.shape[1]:
+        raise ValueError(f"breadth_ratios: closes of shape {close.shape}, {back} candles back")
+    with np.errstate(invalid="ignore"):
+        advancing = np.count_nonzero(close[:, back:] > close[:, :-back], axis=0)  # [T - back]
+        declining = np.count_nonzero(close[:, back:] < close[:, :-back], axis=0)
+    moved = advancing + declining
+    return np.where(moved > 0, advancing / np.maximum(moved, 1), 0.5)
+
+
 def _moves(price: Float) -> Float:
     """Newest less oldest usable price: float64[M, N] to float64[M]; 0 for fewer than 2, which are the same one."""
     if price.ndim != 2:

@@ -46,10 +46,40 @@ def volatility_regime(close: Float, candles_per_hour: int) -> Volatility:
     ValueError
         `close` is not of shape (markets, candles), or an hour has no candle.
     """
+    hours = _hourly_volatility(_checked(close, candles_per_hour), candles_per_hour)  # [M, hours]
+    return _of_hours(hours)
+
+
+def volatility_regimes(close: Float, candles_per_hour: int, length: int) -> list[str]:
+    """The regime as it was at each of the newest candles, each time by the `length` closes up to that candle.
+
+    Returns
+    -------
+    list of str
+        Regimes [T - length + 1], oldest first; what `volatility_regime` says of each stretch, to the last bit.
+
+    Raises
+    ------
+    ValueError
+        As `volatility_regime`, or there are fewer than `length` closes.
+    """
+    close = _checked(close, candles_per_hour)
+    if close.shape[1] < length:
+        raise ValueError(f"volatility_regimes: {close.shape[1]} closes, needs {length}")
+    hours = _hourly_volatility(close, candles_per_hour)
+    seen = max(length - candles_per_hour, 0)  # hours in a stretch of `length` closes
+    return [_of_hours(hours[:, end - seen : end]).regime for end in range(seen, close.shape[1] - length + seen + 1)]
+
+
+def _checked(close: Float, candles_per_hour: int) -> Float:
     close = np.asarray(close, dtype=np.float64)
     if close.ndim != 2 or candles_per_hour < 1:
         raise ValueError(f"volatility_regime: closes of shape {close.shape}, {candles_per_hour} candles per hour")
-    hours = _hourly_volatility(close, candles_per_hour)  # [M, hours]
+    return close
+
+
+def _of_hours(hours: Float) -> Volatility:
+    """The regime of the last of all hours: float64[M, hours]."""
     if not hours.size:
         return Volatility("unknown", math.nan)
     moved = (hours > 0).any(axis=-1)

@@ -17,7 +17,7 @@ from scanner.core.clustering import Clusters
 from scanner.core.momentum import Momentum
 from scanner.core.reversion import Reversion
 from scanner.core.volatility import REGIMES
-from scanner.records import SIGNAL_TYPES, STRENGTHS, iso
+from scanner.records import SIGNAL_TYPES, STRENGTHS, iso, utc
 
 Record = dict[str, Any]
 Rows = NDArray[np.void]  # [n] of ROW
@@ -91,6 +91,12 @@ def records(rows: Rows, about: Sequence[About]) -> list[Record]:
     for i in np.flatnonzero(~rows["enough"]).tolist():
         made[i]["error"] = "insufficient_data"
     return made
+
+
+def cluster_record(record: Record, market: str, closed_ms: int) -> Record:
+    """The CandleCluster of a final signal's record, as of its candle's close."""
+    head = {"symbol": market, "timeframe": record["timeframe"], "timestamp": utc(closed_ms)}
+    return {**head, **record["clustering"]}
 
 
 def momentum_records(momentum: Momentum) -> list[Record]:

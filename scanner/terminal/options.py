@@ -30,6 +30,8 @@ examples:
       scan the 200 largest markets, chosen anew every hour
   python continuous_scanner.py --replay recorded.parquet --speed 3600
       scan recorded candles, an hour of market time every second, and print a summary
+  python continuous_scanner.py backfill --symbols BTC/USDT --exchanges binance --days 30
+      fetch a month of history and compute its signals; backfill --help tells more
   python continuous_scanner.py --simulated --speed 60 --duration 120 --data-dir /tmp/trial
       two minutes at sixty times real speed, with a data folder of their own
 
@@ -107,10 +109,11 @@ def parse(arguments: Sequence[str], base: Settings) -> Options:
         if isinstance(text, str) and not text.strip():
             raise InvalidInput(option(name), text, "is empty")
     exchanges = _exchanges(given)
+    symbols, universe = read_symbols(given)
     return Options(
         settings=_settings(given, exchanges, base),
-        symbols=_symbols(given.symbols),
-        universe=_universe(given),
+        symbols=symbols,
+        universe=universe,
         exchanges=exchanges,
         config=_config(given),
         duration_s=_duration_s(given.duration) if given.duration else None,
@@ -166,6 +169,11 @@ def read_config(path: Path) -> StreamConfig:
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput("--config", str(path), f"cannot be read: {error}") from error
     return StreamConfig.from_mapping(values, prefix=path.name)
+
+
+def read_symbols(given: argparse.Namespace) -> tuple[list[str] | str | None, Universe | None]:
+    """What --symbols and --universe say, which exclude each other. Raises InvalidInput."""
+    return _symbols(given.symbols), _universe(given)
 
 
 def _symbols(text: str | None) -> list[str] | str | None:

@@ -23,6 +23,7 @@ from scanner.runtime.query import SignalQuery
 from scanner.runtime.run import Run
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings
+from scanner.terminal import backfill
 from scanner.terminal.coverage import closed_candles, coverage
 from scanner.terminal.options import Options, parse
 from scanner.terminal.summary import summary
@@ -38,6 +39,8 @@ PATIENCE_S = 60.0  # a replay whose last candles cannot be settled ends this lon
 
 def main(arguments: Sequence[str], environ: dict[str, str], console: Console | None = None) -> int:
     """Run the program; the exit status, 2 for wrong input, even where only the exchanges can tell that it is."""
+    if list(arguments[:1]) == [backfill.NAME]:
+        return backfill.main(arguments[1:], environ, console)
     stopping = stop_on_signals()  # first: loading a recording takes a moment
     try:
         options = parse(arguments, Settings.from_env(environ))

@@ -38,7 +38,7 @@ def summary(status: Mapping[str, Any], tally: Tally, speed: float, data_dir: Pat
         *(f"  renamed {market}: {name}" for market, name in status["renamed"].items()),
         *(f"  skipped {market}: {reason}" for market, reason in status["skipped"].items()),
         *(f"  note: {note}" for note in status["notes"]),
-        *_files(data_dir),
+        *files_in(data_dir),
     ]
     return "\n".join(parts)
 
@@ -82,7 +82,8 @@ def _by_timeframe(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{timeframe} {counts[timeframe]}" for timeframe in ordered) or "none"
 
 
-def _files(data_dir: Path) -> list[str]:
+def files_in(data_dir: Path) -> list[str]:
+    """A line for each kind of file of a data folder: how many, how large."""
     lines = []
     for folder in ("signals", "ohlcv", "clustering"):
         sizes = [path.stat().st_size for path in (data_dir / folder).glob("*") if path.is_file()]

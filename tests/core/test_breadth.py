@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scanner.core.breadth import Breadth, market_breadth
+from scanner.core.breadth import Breadth, breadth_ratios, market_breadth
 
 NAN = np.nan
 
@@ -43,3 +43,17 @@ def test_exchanges_count_together():
 def test_one_market_is_no_table():
     with pytest.raises(ValueError, match="markets, ticks"):
         market_breadth([np.ones(3)])
+
+
+def test_breadth_over_closes_is_that_of_each_moment():
+    close = np.array([[1.0, 2, 3, 1], [5, 4, 3, 6], [NAN, 1, 2, 1], [7, 7, 7, 7]])
+    # two candles back: 1 -> 3 up, 5 -> 3 down; 2 -> 1 down, 4 -> 6 up, 1 -> 1 still
+    np.testing.assert_array_equal(breadth_ratios(close, 2), [0.5, 0.5])
+    # one back: up, down; up, down, up; down, up, down
+    np.testing.assert_array_equal(breadth_ratios(close, 1), [1 / 2, 2 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("back", [0, 4])
+def test_breadth_over_closes_needs_two_of_them(back):
+    with pytest.raises(ValueError, match="candles back"):
+        breadth_ratios(np.ones((2, 3)), back)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scanner.core.volatility import Volatility, volatility_regime
+from scanner.core.volatility import Volatility, volatility_regime, volatility_regimes
 
 
 def walk(sizes):
@@ -82,3 +82,18 @@ def test_a_wrong_shape_is_refused():
         volatility_regime(np.ones(400), 12)
     with pytest.raises(ValueError, match="volatility_regime"):
         volatility_regime(np.ones((1, 400)), 0)
+
+
+@pytest.mark.parametrize(("candles", "length"), [(400, 200), (400, 112), (200, 200), (30, 12), (30, 5)])
+def test_the_regimes_of_a_history_are_those_of_each_moment(candles, length):
+    rng = np.random.default_rng(11)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, rng.uniform(0.001, 0.02, (4, candles))), axis=1))
+    close[1, :50], close[2] = np.nan, 7.0
+    replayed = volatility_regimes(close, 12, length)
+    moments = range(length, candles + 1)
+    assert replayed == [volatility_regime(close[:, end - length : end], 12).regime for end in moments]
+
+
+def test_a_history_shorter_than_a_stretch_is_refused():
+    with pytest.raises(ValueError, match="needs 20"):
+        volatility_regimes(np.ones((1, 19)), 12, 20)

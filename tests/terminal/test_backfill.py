@@ -1,0 +1,193 @@
+"""``python continuous_scanner.py backfill`` as people start it, also when it is killed in the middle."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from scanner.errors import InvalidInput
+from scanner.markets import Market
+from scanner.settings import Settings
+from scanner.store.store import TrainingStore
+from scanner.terminal.backfill import EXAMPLES, parse, parser
+from tests.child import SCANNER, on_terminal, running
+from tests.waiting import wait_for
+
+BACKFILL = (*SCANNER, "backfill", "--simulated", "--symbols")
+ONE = (*BACKFILL, "BTC/USDT,NADA/USDT", "--days", "2")
+MANY = (*BACKFILL, "BTC/USDT,ETH/USDT,ADA/USDT", "--days", "8")
+
+Records = dict[tuple[str, str, str], dict[str, Any]]
+
+
+def signals(folder: Path) -> Records:
+    """What is on disk, each once."""
+    found = [record for path in (folder / "signals").glob("*.json") for record in json.loads(path.read_text())]
+    keyed = {(record["symbol"], record["timeframe"], record["candle_time"]): record for record in found}
+    assert len(keyed) == len(found)
+    return keyed
+
+
+def test_it_ends_with_a_summary_and_a_second_run_fetches_nothing(tmp_path: Path) -> None:
+    with running([*ONE, "--data-dir", "mine"], tmp_path) as child:
+        assert child.wait() == 0, child.err
+        first = child.out
+    assert re.search(r"^candles: 0 of \d+ candles, 0 %$", first, re.M)
+    assert "\nBackfill (simulated data): 2 days and today so far, in " in first
+    assert re.search(r"  candles fetched: 5m \d+, 1h \d+, 4h \d+, 1d \d+; in \d+ requests", first)
+    used, allowed = re.search(r"  request weight on simulated: at most (\d+) in 60 s, (\d+) allowed", first).groups()  # type: ignore[union-attr]
+    assert 0 < int(used) <= int(allowed) <= 3150  # three quarters of the share of a scan
+    assert "  skipped simulated:NADA/USDT: not listed" in first
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    records = signals(tmp_path / "mine")
+    assert {record["timeframe"] for record in records.values()} == {"5m", "1h", "4h", "1d"}
+    assert all(record["backfilled"] and record["simulated"] and record["candle_closed"] for record in records.values())
+    assert all(record["timestamp"] > record["candle_time"] for record in records.values())
+    with running([*ONE, "--data-dir", "mine"], tmp_path) as child:
+        assert child.wait() == 0
+        assert re.search(r"  candles fetched: (none|5m 1); in [01] requests", child.out)
+    assert records.items() <= signals(tmp_path / "mine").items()
+
+
+def test_a_scan_goes_on_from_what_was_backfilled(tmp_path: Path) -> None:
+    with running(ONE, tmp_path) as child:
+        assert child.wait() == 0
+    scan = [*SCANNER, "--simulated", "--symbols", "BTC/USDT", "--duration", "3"]
+    with running(scan, tmp_path) as child:
+        assert child.wait() == 0
+        assert "simulated: 1 of 1 markets go on from disk" in child.err
+
+
+@pytest.mark.parametrize("folder", ["ohlcv", "signals"])
+def test_a_killed_one_leaves_a_sound_folder_and_the_next_goes_on(tmp_path: Path, folder: str) -> None:
+    data = tmp_path / "training_data"
+    with running(MANY, tmp_path) as child:
+        wait_for(lambda: sum(not p.name.startswith(".") for p in (data / folder).glob("*")) >= 3, 30, "some files")
+        child.kill()
+    before = signals(data)
+    for path in (data / "ohlcv").glob("*.parquet"):
+        pd.read_parquet(path)
+    with running(MANY, tmp_path) as child:
+        assert child.wait() == 0, child.err
+        assert re.search(r"  candles there before: 5m [1-9]\d+", child.out)
+    after = signals(data)
+    assert before.items() <= after.items()
+    assert len(after) > 3 * 8 * (288 + 24 + 6 + 1)
+    market = Market("simulated", "ADA/USDT")
+    assert TrainingStore(data).holes(market, "5m") == []
+
+
+def test_what_was_killed_and_went_on_equals_what_was_not(tmp_path: Path) -> None:
+    with running(ONE, tmp_path) as child:
+        wait_for(lambda: list((tmp_path / "training_data" / "signals").glob("*.json")), 30, "a file of signals")
+        child.kill()
+    for data in ("training_data", "other"):
+        with running([*ONE, "--data-dir", data], tmp_path) as child:
+            assert child.wait() == 0
+    torn, whole = signals(tmp_path / "training_data"), signals(tmp_path / "other")
+    for key in torn.keys() & whole.keys():
+        assert {**torn[key], "timestamp": ""} == {**whole[key], "timestamp": ""}
+    assert len(torn.keys() ^ whole.keys()) <= 2  # a candle that closed in between
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    with running(MANY, tmp_path) as child:
+        child.wait_until_said(r"candles: 0 of \d+")
+        status, took_s = child.stop(number)
+        assert (status, took_s < 5) == (130, True), child.err
+        assert "interrupted; the same command goes on from here" in child.out
+        assert "Traceback" not in child.err
+    assert not [path for path in (tmp_path / "training_data").rglob(".*") if path.suffix in {".twin", ".tmp"}]
+
+
+def test_on_a_terminal_it_shows_bars_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    with on_terminal(MANY, tmp_path) as child:
+        child.wait_until_said(r"candles +\S+ +\d+ of [1-9]\d+ \d:\d\d:\d\d left")
+        status, took_s = child.press_ctrl_c()
+        assert (status, took_s < 5) == (130, True)
+        assert "Backfill (simulated data): interrupted" in child.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("--days 0", "--days: '0' is not a whole number from 1 to 3650"),
+        ("--days=-1", "--days: '-1'"),
+        ("--days 4000", "--days: '4000'"),
+        ("--days abc", "--days: 'abc'"),
+        ("--days 1.5", "--days: '1.5'"),
+        ("--days ''", "--days: '' is empty"),
+        ("--timeframes 7m", "--timeframes: '7m' names 7m, which is not configured; there are 5m, 1h, 4h, 1d"),
+        ("--exchanges binance", "--exchanges: 'binance' contradicts --simulated"),
+        ("--universe top=2 --symbols BTC/USDT", "--universe"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(arguments: str, named: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        parse(["--simulated", *shlex.split(arguments)], Settings())
+    assert named in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--simulated", "--symbols", "../../etc/passwd"], "symbols[0]: "),
+        (["--exchanges", "nosuch"], "exchange: 'nosuch' is not known"),
+        (["--exchanges", "replay"], "names a recording"),
+        (["--simulated", "--speed", "2"], "unrecognized arguments: --speed 2"),
+    ],
+)
+def test_wrong_input_ends_it_with_status_2_and_nothing_created(
+    tmp_path: Path, arguments: list[str], named: str
+) -> None:
+    with running([*SCANNER, "backfill", *arguments], tmp_path) as child:
+        assert child.wait() == 2
+        assert child.err.startswith("continuous_scanner backfill: ")
+        assert named in child.err
+        assert (child.err.count("\n"), child.out) == (1, "")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_folder_that_is_being_scanned_into_is_refused_with_the_owner(tmp_path: Path) -> None:
+    with running([*SCANNER, "--simulated", "--symbols", "BTC/USDT"], tmp_path) as scan:
+        scan.wait_until_said("scanning 1 symbol")
+        with running(ONE, tmp_path) as child:
+            assert child.wait() == 2
+            assert "the data folder is in use by process " in child.err
+            assert "stop that scanner or choose another folder" in child.err
+
+
+def test_where_no_symbol_is_listed_it_says_so(tmp_path: Path) -> None:
+    with running([*BACKFILL, "NADA/USDT"], tmp_path) as child:
+        assert child.wait() == 1
+        assert "  skipped simulated:NADA/USDT: not listed" in child.out
+        assert "  missing simulated: " in child.out
+
+
+def test_styles_and_timeframes_choose_among_those_configured() -> None:
+    chosen = parse(["--timeframes", "scalp,1h"], Settings()).config.styles
+    assert chosen == {"scalp": "5m", "swing": "1h"}
+
+
+def test_every_option_has_a_meaning_and_every_example_is_understood() -> None:
+    actions = [action for group in parser()._action_groups for action in group._group_actions]
+    assert all(action.help for action in actions)
+    for line in (line.strip() for line in EXAMPLES.splitlines() if line.startswith("  python")):
+        python, program, command, *arguments = shlex.split(line)
+        assert (python, program, command) == ("python", "continuous_scanner.py", "backfill")
+        assert parse(arguments, Settings()).days in (30, 90)
+
+
+def test_help_tells_what_there_is(tmp_path: Path) -> None:
+    with running([*SCANNER, "backfill", "--help"], tmp_path) as child:
+        assert child.wait() == 0
+        assert "examples:\n" in child.out
+        assert max(map(len, child.out.splitlines())) <= 120
