@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from scanner.runtime.allocator import bound_heaps
+
 SWITCH_S = 0.001  # at p99 half the wait of Python's 0.005; at 0.0002 switching itself made it worse again
 LONG_S = 0.02  # a collection that stops every thread longer than this has walked too much
 WHOLE = 2  # the generation whose collection walks everything
@@ -23,6 +25,7 @@ def share_interpreter() -> None:
 
     Who computes keeps it for a switch interval whenever another thread asks, and one request asks several times.
     """
+    bound_heaps()
     sys.setswitchinterval(SWITCH_S)
     gc.callbacks.append(collections_kept_short())
 

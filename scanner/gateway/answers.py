@@ -87,7 +87,7 @@ class PriceAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandleSweep:
-    """What one exchange answered to one batch, or a part of it that could be told before: all answers to closes.
+    """What one exchange answered to one batch, or a part told before the rest: answers to closes, or histories.
 
     Every request of a batch is in exactly one list of one of its sweeps.
     """

@@ -17,11 +17,12 @@ from scanner.core.breadth import market_breadth
 from scanner.core.candles import Bool, Candles, Int
 from scanner.core.volatility import volatility_regime
 from scanner.fullscan.panel import HeldCandles
-from scanner.gateway.answers import CandleRequest, CandleSweep
+from scanner.gateway.answers import CandleRequest, CandleSweep, Purpose
 from scanner.gateway.gateway import Gateway
 from scanner.markets import Market
 from scanner.records import iso
 from scanner.runtime import signals
+from scanner.runtime.allocator import give_back
 from scanner.runtime.asking import refresh_value, wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import NEVER_MS, Book
@@ -179,6 +180,7 @@ class SignalCycle:
             whole &= self._sweep(fresh)
             done |= fresh
         self._first = False
+        give_back()
         if done and whole:
             self.settled_ms = began_ms
 
@@ -209,7 +211,7 @@ class SignalCycle:
             if sweep.is_last:
                 self._advance(book, sweep, before)
             else:
-                before += self._tell_closes(book, sweep)
+                before += self._take_part(book, sweep)
             unanswered -= len(sweep.answers)
         return unanswered == 0
 
@@ -224,10 +226,13 @@ class SignalCycle:
         self._books.note(strange)
         book.take(answers, now_ms)
 
-    def _tell_closes(self, book: Book, part: CandleSweep) -> list[SignalBatch]:
-        """Make the final signals that a part of an exchange's answers allows; all else waits for the rest."""
+    def _take_part(self, book: Book, part: CandleSweep) -> list[SignalBatch]:
+        """Make the final signals that closes allow before the rest is there; of histories only the scores."""
         now_ms = self._gateway.now_ms(book.exchange)
         self._take(book, part, now_ms)
+        if all(answer.request.purpose is Purpose.BACKFILL for answer in part.answers):
+            signals.score_history(book)
+            return []
         finals = signals.finals(book, now_ms, self._state.current().context)
         self._publish(book, finals, [], now_ms)
         return finals

@@ -22,6 +22,12 @@ class Steps:
         return self._now_s
 
 
+@pytest.fixture(autouse=True)
+def no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told to the C library cannot be taken back."""
+    monkeypatch.setattr("scanner.api.interpreter.bound_heaps", lambda: None)
+
+
 @pytest.fixture
 def as_before() -> Iterator[None]:
     callbacks, interval = list(gc.callbacks), sys.getswitchinterval()

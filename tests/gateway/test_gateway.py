@@ -31,6 +31,23 @@ def test_markets_keep_the_symbol_that_was_asked_for(double, gateway_of):
     assert gateway.markets()["kucoinfutures"][0] == swap
 
 
+def test_long_histories_are_handed_over_before_the_last_one_has_come(double, gateway_of, monkeypatch):
+    monkeypatch.setattr("scanner.gateway.parts.MOST_CANDLES", 3)
+    gateway, since = gateway_of(double.binance), NOW_MS // FIVE * FIVE - 19 * FIVE
+    requests = [
+        CandleRequest(market, "5m", since + shift * FIVE, 20, Purpose.BACKFILL)
+        for market in (BTC, ETH)
+        for shift in range(4)
+    ]
+    *parts, last = gateway.candles(requests, 5.0)
+    answered = [answer.request for sweep in (*parts, last) for answer in sweep.answers]
+    assert parts
+    assert all(not part.is_last and not part.deferred and not part.failures for part in parts)
+    assert last.is_last
+    assert sorted(answered, key=requests.index) == requests
+    assert gateway.states()["binance"].state == "live"
+
+
 def test_start_does_not_wait_for_the_exchange(double, gateway_of):
     gateway = gateway_of(double.binance, ready=False)
     assert gateway.states()["binance"].state == "connecting"
