@@ -45,9 +45,10 @@ bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.bench_budget
 	@$(BIN)/python -m benchmarks.bench_cycle
 
-# a day of market time with random faults: make soak, make soak SEED=7 HOURS=2
+# a day of market time with random faults, then a server killed 200 times: make soak, make soak SEED=7 HOURS=2 KILLS=20
 soak: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS))
+	@$(BIN)/python -m tests.store.killing --kills $(or $(KILLS),200)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'

@@ -79,11 +79,11 @@ class Stages:
 class Scan:
     """A scan of generated markets, cycle by cycle at moments of our choosing."""
 
-    def __init__(self, markets: int, folder: str) -> None:
-        config = StreamConfig()
+    def __init__(self, markets: int, folder: str, config: StreamConfig | None = None, hours: float = 1) -> None:
+        config = config or StreamConfig()
         self.clock, self.markets = ManualClock(START), markets_of(markets)
         timeframes = tuple(config.styles.values())
-        self.gateway = GeneratedGateway(self.markets, timeframes, START, MIDNIGHT + 60 * MINUTE_MS, seed=1)
+        self.gateway = GeneratedGateway(self.markets, timeframes, START, MIDNIGHT + int(60 * hours) * MINUTE_MS, seed=1)
         self.state, self.store = State(config.max_signals_per_market), TrainingStore(folder)
         self.store.open()
         self.books = Books(config, START, {}, self.store)

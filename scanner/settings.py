@@ -58,6 +58,11 @@ class Settings:
     resume: bool = _setting(
         False, "after a crash or a reboot start again what was being scanned; a stop ends that wish"
     )
+    keep_days: int = _setting(0, "days of training data that are kept; 0 is all", 0, 36_500)
+    keep_mb: int = _setting(0, "MB that the training data may take, the oldest go; 0 is any", 0, 10_000_000)
+    keep_free_mb: int = _setting(
+        0, "MB of the disk to leave free, the oldest training data go; 0 is none", 0, 10_000_000
+    )
     cors_origins: str = _setting(
         "http://localhost:5000,http://localhost:5173,http://localhost:5001,"
         "http://127.0.0.1:5000,http://127.0.0.1:5173,http://127.0.0.1:5001",

@@ -44,6 +44,7 @@ from scanner.settings import Settings, listed, variable
 from scanner.simulated import Recording
 from scanner.store.dataset import Query, Selection
 from scanner.store.gaps import Gap
+from scanner.store.retention import Limits
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
 from scanner.universe import ALL, Universe
@@ -168,7 +169,7 @@ class ScannerService:
             if self._running:
                 return None
             venue = self._open_venue(order.exchanges, self.settings, self._recording)
-            store = TrainingStore(self.settings.data_dir)
+            store = TrainingStore(self.settings.data_dir, limits=_limits(self.settings))
             try:
                 check_transport(venue.specs, order.config.transport)
                 store.open()
@@ -437,3 +438,7 @@ def _confluence_record(wanted: Wanted, details: Mapping[str, Record], min_score:
         "recommendation": result.recommendation,
     }
     return answer if details else {**answer, "message": "No signals found"}
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.keep_days, settings.keep_mb * 1_000_000, settings.keep_free_mb * 1_000_000)

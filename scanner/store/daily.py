@@ -227,6 +227,12 @@ class DayFiles:
                 files.sync(self.folder / self._unsynced.pop())
             return len(self._unsynced)
 
+    def rest(self, before: str) -> None:
+        """Remove the twins of files of days before ``2025-10-24``: hardly anything is added to them any more."""
+        with self._lock:
+            for name in [name for name in self._known if name[-len("2025-10-24.json") : -len(".json")] < before]:
+                self._known.pop(name).close()
+
     def close(self) -> None:
         """Remove the twins."""
         with self._lock:

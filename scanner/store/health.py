@@ -69,7 +69,7 @@ class Health:
         try:
             if not self._is_measured():
                 with suppress(OSError):  # a folder that cannot be read keeps the size it had
-                    self._size = _size_of(self._base)
+                    self._size = size_of(self._base)
                 self._measured_at = self._clock()
         finally:
             self._measuring.release()
@@ -89,7 +89,7 @@ def _message(failing: dict[str, str]) -> str:
     return f"{what} cannot be written: {cause}{others}"
 
 
-def _size_of(base: Path) -> dict[str, int]:
+def size_of(base: Path) -> dict[str, int]:
     """How many files there are below `base`, and their bytes; what vanishes while we look is not counted.
 
     The walk is pyarrow's: Python's would wait for the interpreter again at each of thousands of files.

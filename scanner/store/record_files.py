@@ -75,6 +75,9 @@ class RecordFiles:
             if left:
                 logger.warning("%s: no time to flush %d files to the medium", self.name, left)
 
+    def rest(self, before: str) -> None:
+        self._days.rest(before)
+
     def close(self) -> None:
         self._days.close()
 

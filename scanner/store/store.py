@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from scanner.errors import FolderInUse, NothingStored, StoreFailure
 from scanner.markets import Market, Wanted, select
+from scanner.records import utc
 from scanner.store import dataset, files, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
 from scanner.store.dataset import Query, Selection
@@ -32,11 +34,15 @@ from scanner.store.losses import Losses
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.record_files import Batch, RecordFiles
+from scanner.store.retention import Limits, trim
 from scanner.store.universe_files import UniverseFiles
 from scanner.store.wish import WishFile
 from scanner.timeframes import DAY_MS, length_ms
 
 logger = logging.getLogger(__name__)
+
+TRIM_S = 600.0
+RETENTION = "old files"  # in messages: they cannot be removed
 
 
 class TrainingStore:
@@ -51,6 +57,8 @@ class TrainingStore:
         The data folder; created by `open`.
     clock : callable
         Seconds that only grow.
+    limits : Limits, optional
+        How much of the past is kept; by default all.
 
     Attributes
     ----------
@@ -60,7 +68,9 @@ class TrainingStore:
         Why there are no candles somewhere.
     """
 
-    def __init__(self, base_path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, base_path: str | Path, clock: Callable[[], float] = time.monotonic, limits: Limits | None = None
+    ) -> None:
         self.base_path = Path(base_path)
         self.signals_path = self.base_path / "signals"
         self.ohlcv_path = self.base_path / "ohlcv"
@@ -77,6 +87,7 @@ class TrainingStore:
         self.wish = WishFile(self.base_path, self._health)
         self.gaps = GapFiles(self.base_path, self._health, self._own)
         self._losses = Losses()
+        self._limits, self._removed, self._trim_at = limits or Limits(), 0, 0.0
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = self._is_ours = False
@@ -358,14 +369,16 @@ class TrainingStore:
         dict
             ``state``: ok or degraded; ``cause``: what cannot be written, or None; ``repaired``: files that ended in
             half a record; ``set_aside``: damaged or foreign files renamed; ``not_kept``: records and candles lost;
-            ``waiting``: candles not in their file yet; ``unsafe``: those of them that the journal does not have either;
-            ``journal_bytes``: its size; ``files``, ``bytes``: size of the folder, at most half a minute ago.
+            ``removed``: old files removed by the limits; ``waiting``: candles not in their file yet; ``unsafe``: those
+            of them that the journal does not have either; ``journal_bytes``: its size; ``files``, ``bytes``: size of
+            the folder, at most half a minute ago.
         """
         candles, days = self._candles.count(), (self._signals, self._clusters, self._universes)
         return self._health.report() | {
             "repaired": candles["repaired"] + sum(folder.repaired for folder in days),
             "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
             "not_kept": self._health.not_kept + candles["not_kept"],
+            "removed": self._removed,
             **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
         }
 
@@ -412,6 +425,23 @@ class TrainingStore:
             self._state_losses(kind.name, {market.exchange for market in batch}, at_ms)
         finally:
             self._candles.write_due()
+            self._trim(at_ms)
+
+    def _trim(self, now_ms: int) -> None:
+        """Every ten minutes: give up twins of days that are over, and files that exceed the limits."""
+        if self._clock() < self._trim_at or not self._is_ours:
+            return
+        self._trim_at = self._clock() + TRIM_S
+        yesterday = (utc(now_ms).date() - timedelta(days=1)).isoformat()
+        try:
+            for kind in (self._signals, self._clusters):
+                kind.rest(yesterday)
+            if self._limits:
+                self._removed += trim(self.base_path, self._folders, self._limits, now_ms)
+        except OSError as error:
+            self._health.note(RETENTION, error)
+        else:
+            self._health.note(RETENTION, None)
 
     def _lost(self, kind: RecordFiles, batch: Batch, error: Exception, at_ms: int) -> None:
         if not self._is_ours:

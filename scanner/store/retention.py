@@ -1,0 +1,116 @@
+"""How much of the past is kept: whole files go, the oldest first; never those of today, never anybody else's.
+
+What may go are files of a day that is over (signals, clustering, gaps, universe) and sealed parts of histories. Heads
+stay, with at least the last 90 days of candles, and so does whatever was set aside or is not ours by its name.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from scanner.records import utc
+from scanner.store import files, names, parts
+from scanner.store.health import size_of
+
+logger = logging.getLogger(__name__)
+
+_DAY_OF_EXCHANGE = re.compile(r"[a-z0-9]+_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is kept; 0 sets no limit.
+
+    Attributes
+    ----------
+    days : int
+        Files of days before that many go.
+    total_bytes : int
+        As many go as make the data folder no larger.
+    free_bytes : int
+        As many go as leave this much of the disk free.
+    """
+
+    days: int = 0
+    total_bytes: int = 0
+    free_bytes: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.days or self.total_bytes or self.free_bytes)
+
+
+class Old(NamedTuple):
+    """A file that may go: the last day it is about, and its size."""
+
+    day: date
+    path: Path
+    size: int
+
+
+def trim(base: Path, folders: Iterable[Path], limits: Limits, now_ms: int) -> int:
+    """Remove what exceeds the limits; returns how many files that were.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Where files may go; only those directly in them.
+    now_ms : int
+        Market time.
+
+    Raises
+    ------
+    OSError
+        A file cannot be removed, or a folder not be read.
+    """
+    today, removed = utc(now_ms).date(), 0
+    excess = _excess(base, limits)
+    oldest = today - timedelta(days=min(limits.days, (today - date.min).days)) if limits.days else date.min
+    for old in sorted(found for folder in folders for found in _over(folder, today)):
+        if old.day >= oldest and excess <= 0:
+            break
+        old.path.unlink(missing_ok=True)
+        for ending in files.LEFTOVERS:
+            files.hidden(old.path, ending).unlink(missing_ok=True)
+        excess, removed = excess - old.size, removed + 1
+    if removed:
+        logger.info("removed %d old files", removed)
+    if excess > 0:
+        logger.warning("%d MB too much are kept, but all of it is of today or a head", excess // 1_000_000 + 1)
+    return removed
+
+
+def _excess(base: Path, limits: Limits) -> int:
+    """How many bytes have to go."""
+    total = size_of(base)["bytes"] - limits.total_bytes if limits.total_bytes else 0
+    free = limits.free_bytes - shutil.disk_usage(base).free if limits.free_bytes else 0
+    return max(total, free)
+
+
+def _over(folder: Path, today: date) -> Iterator[Old]:
+    """The files of a folder about days that are over."""
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            day = _last_day(path.name)
+            if day is not None and day < today:
+                with suppress(FileNotFoundError):
+                    yield Old(day, path, path.lstat().st_size)
+
+
+def _last_day(name: str) -> date | None:
+    """The last day a file is about by its name; None where that is not one of ours, or has no end."""
+    if (of_market := names.try_day_file(name)) is not None:
+        return of_market.day
+    if (candles := names.try_candle_file(name)) is not None:
+        return utc(parts.end_ms(candles.period) - 1).date() if candles.period else None
+    found = _DAY_OF_EXCHANGE.fullmatch(name)
+    with suppress(ValueError):
+        return date.fromisoformat(found["day"]) if found else None
+    return None
