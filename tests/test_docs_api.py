@@ -190,7 +190,7 @@ def test_every_key_of_a_record_is_told(scanned: Client) -> None:
     record = scanned.get("/api/scanner/continuous/signals?limit=1").body["signals"][0]
     short = pd.DataFrame({name: [1.0] * 5 for name in frames.COLUMNS})
     young = frames.signal(short, Market("binance", "BTC/USDT"), "scalp", "5m", StreamConfig())
-    assert set(keys(section("API.md", "Signal record"))) == paths(record) | paths(young) | {"backfilled"}
+    assert set(keys(section("API.md", "Signal record"))) == paths(record) | paths(young) | {"backfilled", "as_of"}
     found = clusters_of(scanned)
     assert set(keys(section("API.md", "Cluster record"))) == paths(found[0])
 

@@ -138,7 +138,8 @@ def main(arguments: Sequence[str], environ: dict[str, str], console: Console | N
         with store:
             backfill = _backfill(order, options, service, store, stopping, console)
     except ScannerError as error:
-        console.print(f"{NAME}: {error}", highlight=False, markup=False, soft_wrap=True)
+        told = f"{NAME}: {error}; what was kept stays, and the same command goes on from there"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
         return INCOMPLETE
     took_s = time.monotonic() - began
     simulated = any(exchange in SIMULATIONS for exchange in order.exchanges)

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,30 @@ from scanner.errors import InvalidInput
 from scanner.markets import Market
 from scanner.settings import Settings
 from scanner.store.store import TrainingStore
-from scanner.terminal.backfill import EXAMPLES, parse, parser
+from scanner.terminal.backfill import EXAMPLES, main, parse, parser
 from tests.child import SCANNER, on_terminal, running
 from tests.waiting import wait_for
 
 BACKFILL = (*SCANNER, "backfill", "--simulated", "--symbols")
 ONE = (*BACKFILL, "BTC/USDT,NADA/USDT", "--days", "2")
-MANY = (*BACKFILL, "BTC/USDT,ETH/USDT,ADA/USDT", "--days", "8")
+MANY = (*BACKFILL, "BTC/USDT,ETH/USDT,ADA/USDT", "--days", "4")
 
-Records = dict[tuple[str, str, str], dict[str, Any]]
+Records = dict[tuple[str, ...], dict[str, Any]]
 
 
 def signals(folder: Path) -> Records:
     """What is on disk, each once."""
     found = [record for path in (folder / "signals").glob("*.json") for record in json.loads(path.read_text())]
-    keyed = {(record["symbol"], record["timeframe"], record["candle_time"]): record for record in found}
+    keyed = {
+        (record["exchange"], record["symbol"], record["timeframe"], record["candle_time"]): record for record in found
+    }
     assert len(keyed) == len(found)
     return keyed
 
 
-def test_it_ends_with_a_summary_and_a_second_run_fetches_nothing(tmp_path: Path) -> None:
-    with running([*ONE, "--data-dir", "mine"], tmp_path) as child:
+def test_it_ends_with_a_summary_and_neither_it_nor_a_scan_fetches_it_again(tmp_path: Path) -> None:
+    both = [*ONE, "--exchanges", "simulated,simulatedfutures"]  # the second gives 200 candles a call at most
+    with running(both, tmp_path) as child:
         assert child.wait() == 0, child.err
         first = child.out
     assert re.search(r"^candles: 0 of \d+ candles, 0 %$", first, re.M)
@@ -45,67 +49,52 @@ def test_it_ends_with_a_summary_and_a_second_run_fetches_nothing(tmp_path: Path)
     used, allowed = re.search(r"  request weight on simulated: at most (\d+) in 60 s, (\d+) allowed", first).groups()  # type: ignore[union-attr]
     assert 0 < int(used) <= int(allowed) <= 3150  # three quarters of the share of a scan
     assert "  skipped simulated:NADA/USDT: not listed" in first
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    records = signals(tmp_path / "mine")
+    data = tmp_path / "training_data"
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["training_data"]
+    store = TrainingStore(data)
+    for timeframe in ("5m", "1h", "4h", "1d"):
+        spot, swap = (store.candles(Market(name, "BTC/USDT"), timeframe) for name in ("simulated", "simulatedfutures"))
+        assert spot.open_time.tolist() == swap.open_time.tolist()
+    records = signals(data)
     assert {record["timeframe"] for record in records.values()} == {"5m", "1h", "4h", "1d"}
     assert all(record["backfilled"] and record["simulated"] and record["candle_closed"] for record in records.values())
-    assert all(record["timestamp"] > record["candle_time"] for record in records.values())
-    with running([*ONE, "--data-dir", "mine"], tmp_path) as child:
+    assert all(record["candle_time"] < record["as_of"] < record["timestamp"] for record in records.values())
+    with running(both, tmp_path) as child:
         assert child.wait() == 0
-        assert re.search(r"  candles fetched: (none|5m 1); in [01] requests", child.out)
-    assert records.items() <= signals(tmp_path / "mine").items()
-
-
-def test_a_scan_goes_on_from_what_was_backfilled(tmp_path: Path) -> None:
-    with running(ONE, tmp_path) as child:
-        assert child.wait() == 0
-    scan = [*SCANNER, "--simulated", "--symbols", "BTC/USDT", "--duration", "3"]
-    with running(scan, tmp_path) as child:
+        assert re.search(r"  candles fetched: (none|5m [12]); in [012] requests", child.out)
+    assert records.items() <= signals(data).items()
+    with running([*SCANNER, "--simulated", "--symbols", "BTC/USDT", "--duration", "2"], tmp_path) as child:
         assert child.wait() == 0
         assert "simulated: 1 of 1 markets go on from disk" in child.err
 
 
-@pytest.mark.parametrize("folder", ["ohlcv", "signals"])
-def test_a_killed_one_leaves_a_sound_folder_and_the_next_goes_on(tmp_path: Path, folder: str) -> None:
+def test_what_was_interrupted_and_killed_goes_on_and_ends_as_what_was_not(tmp_path: Path) -> None:
     data = tmp_path / "training_data"
     with running(MANY, tmp_path) as child:
-        wait_for(lambda: sum(not p.name.startswith(".") for p in (data / folder).glob("*")) >= 3, 30, "some files")
-        child.kill()
+        child.wait_until_said(r"candles: 0 of \d+")
+        status, took_s = child.stop(signal.SIGTERM)
+        assert (status, took_s < 5) == (130, True), child.err
+        assert "interrupted; the same command goes on from here" in child.out
+        assert "Traceback" not in child.err
+    assert not [path for path in data.rglob(".*") if path.suffix in {".twin", ".tmp"}]
+    for folder, files in (("ohlcv", 4), ("signals", 3)):
+        with running(MANY, tmp_path) as child:
+            wait_for(lambda: len(list((data / folder).glob("simulated_*"))) >= files, 30, "some files")  # noqa: B023
+            child.kill()
     before = signals(data)
     for path in (data / "ohlcv").glob("*.parquet"):
         pd.read_parquet(path)
     with running(MANY, tmp_path) as child:
         assert child.wait() == 0, child.err
         assert re.search(r"  candles there before: 5m [1-9]\d+", child.out)
-    after = signals(data)
+    with running([*MANY, "--data-dir", "whole"], tmp_path) as child:
+        assert child.wait() == 0, child.err
+    after, whole = signals(data), signals(tmp_path / "whole")
     assert before.items() <= after.items()
-    assert len(after) > 3 * 8 * (288 + 24 + 6 + 1)
-    market = Market("simulated", "ADA/USDT")
-    assert TrainingStore(data).holes(market, "5m") == []
-
-
-def test_what_was_killed_and_went_on_equals_what_was_not(tmp_path: Path) -> None:
-    with running(ONE, tmp_path) as child:
-        wait_for(lambda: list((tmp_path / "training_data" / "signals").glob("*.json")), 30, "a file of signals")
-        child.kill()
-    for data in ("training_data", "other"):
-        with running([*ONE, "--data-dir", data], tmp_path) as child:
-            assert child.wait() == 0
-    torn, whole = signals(tmp_path / "training_data"), signals(tmp_path / "other")
-    for key in torn.keys() & whole.keys():
-        assert {**torn[key], "timestamp": ""} == {**whole[key], "timestamp": ""}
-    assert len(torn.keys() ^ whole.keys()) <= 2  # a candle that closed in between
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    with running(MANY, tmp_path) as child:
-        child.wait_until_said(r"candles: 0 of \d+")
-        status, took_s = child.stop(number)
-        assert (status, took_s < 5) == (130, True), child.err
-        assert "interrupted; the same command goes on from here" in child.out
-        assert "Traceback" not in child.err
-    assert not [path for path in (tmp_path / "training_data").rglob(".*") if path.suffix in {".twin", ".tmp"}]
+    for key in after.keys() & whole.keys():
+        assert {**after[key], "timestamp": ""} == {**whole[key], "timestamp": ""}
+    assert len(after.keys() ^ whole.keys()) <= 4 * 3  # candles that closed in between
+    assert all(TrainingStore(data).holes(market, "5m") == [] for market in TrainingStore(data).markets())
 
 
 def test_on_a_terminal_it_shows_bars_and_ctrl_c_ends_it(tmp_path: Path) -> None:
@@ -136,24 +125,29 @@ def test_wrong_options_are_refused_by_name(arguments: str, named: str) -> None:
     assert named in str(refused.value)
 
 
+def test_wrong_input_ends_it_with_status_2_one_line_and_nothing_created(tmp_path: Path) -> None:
+    with running([*BACKFILL, "../../etc/passwd"], tmp_path) as child:
+        assert child.wait() == 2
+        assert child.err.startswith("continuous_scanner backfill: symbols[0]: ")
+        assert (child.err.count("\n"), child.out) == (1, "")
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--simulated", "--symbols", "../../etc/passwd"], "symbols[0]: "),
-        (["--exchanges", "nosuch"], "exchange: 'nosuch' is not known"),
-        (["--exchanges", "replay"], "names a recording"),
-        (["--simulated", "--speed", "2"], "unrecognized arguments: --speed 2"),
+        ("--exchanges nosuch", "exchange: 'nosuch' is not known"),
+        ("--exchanges replay", "names a recording"),
+        ("--simulated --symbols ETH", "symbols[0]"),
     ],
 )
-def test_wrong_input_ends_it_with_status_2_and_nothing_created(
-    tmp_path: Path, arguments: list[str], named: str
+def test_what_cannot_be_backfilled_is_refused(
+    arguments: str, named: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running([*SCANNER, "backfill", *arguments], tmp_path) as child:
-        assert child.wait() == 2
-        assert child.err.startswith("continuous_scanner backfill: ")
-        assert named in child.err
-        assert (child.err.count("\n"), child.out) == (1, "")
-    assert [*tmp_path.iterdir()] == []
+    monkeypatch.setattr("scanner.terminal.backfill.stop_on_signals", threading.Event)
+    monkeypatch.setattr("scanner.terminal.backfill.set_up_logging", lambda level: None)
+    assert main(arguments.split(), {}) == 2
+    assert named in capsys.readouterr().err
 
 
 def test_a_folder_that_is_being_scanned_into_is_refused_with_the_owner(tmp_path: Path) -> None:
@@ -184,10 +178,4 @@ def test_every_option_has_a_meaning_and_every_example_is_understood() -> None:
         python, program, command, *arguments = shlex.split(line)
         assert (python, program, command) == ("python", "continuous_scanner.py", "backfill")
         assert parse(arguments, Settings()).days in (30, 90)
-
-
-def test_help_tells_what_there_is(tmp_path: Path) -> None:
-    with running([*SCANNER, "backfill", "--help"], tmp_path) as child:
-        assert child.wait() == 0
-        assert "examples:\n" in child.out
-        assert max(map(len, child.out.splitlines())) <= 120
+    assert max(map(len, parser().format_help().splitlines())) <= 120

@@ -10,6 +10,7 @@ import numpy as np
 from scanner.config import StreamConfig
 from scanner.core.candles import Int
 from scanner.markets import Market
+from scanner.records import iso
 from scanner.runtime.backfill.making import Made
 from scanner.runtime.backfill.progress import Report
 from scanner.runtime.columns import About, Record, Rows, cluster_record, records
@@ -37,7 +38,11 @@ class Keeping:
         for rows, abouts, closes in self._days(market, [self._unknown(market, each) for each in made]):
             if not go_on():
                 return
-            found = [record | {"backfilled": True} for record in records(rows, abouts)]
+            grace_ms = int(self._config.finality_grace_s * 1000)
+            found = [
+                record | {"backfilled": True, "as_of": iso(closed_ms + grace_ms)}
+                for record, closed_ms in zip(records(rows, abouts), closes.tolist(), strict=True)
+            ]
             self._append(market, found, closes.tolist(), int(rows["at_ms"][0]))
 
     def _append(self, market: Market, found: Sequence[Record], closes: Sequence[int], at_ms: int) -> None:

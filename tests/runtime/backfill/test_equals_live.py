@@ -28,7 +28,7 @@ TIMEFRAMES = {"scalp": "5m", "swing": "15m", "position": "1h"}
 CONFIG = StreamConfig(
     timeframes=TIMEFRAMES, max_candles_per_timeframe=600
 )  # room for what passes, at this speed, while histories come in
-OWN = {"timestamp", "data_age_s", "backfilled", "market_breadth", "volatility_regime"}  # documented to differ
+OWN = {"timestamp", "data_age_s", "backfilled", "as_of", "market_breadth", "volatility_regime"}  # documented to differ
 
 Record = dict[str, Any]
 
@@ -80,7 +80,7 @@ def test_backfilled_signals_equal_those_of_a_live_scan(tmp_path: Path, exchange:
     for key, record in live.items():
         assert differences(record, later[key]) == {}, key
         assert later[key]["backfilled"] is True
-        assert later[key]["timestamp"] > record["timestamp"]
+        assert record["candle_time"] < later[key]["as_of"] <= record["timestamp"] < later[key]["timestamp"]
 
 
 def differences(live: Record, later: Record) -> dict[str, tuple[Any, Any]]:
