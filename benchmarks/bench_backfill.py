@@ -54,7 +54,7 @@ def main() -> None:
         finally:
             for child in children:
                 child.kill()
-                child.communicate()
+                child.wait()
 
 
 def backfill(url: str, markets: str, days: str, state: str) -> None:
