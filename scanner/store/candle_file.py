@@ -125,6 +125,11 @@ class CandleFile:
             if not len(waiting) and not even_if_nothing_waits:
                 return
             self._refused = True  # until it is done
+            if len(waiting) and self.stored and (longer := self._continued(waiting)) is not None:
+                files.replace(self.path, longer)
+                self.stored += len(waiting)
+                self._done(waiting)
+                return
             stored, damaged = self._stored(self.path)
             merged = ohlcv.merge(stored, waiting)
             seam_ms = max(map(parts.end_ms, self.periods), default=0)
@@ -133,10 +138,20 @@ class CandleFile:
             if damaged or not head.equals(stored):
                 changes.append(files.Change(self.path, ohlcv.encode(head), keep_old=damaged))
             self._replace(changes)
-            self._refused = False
             self.stored = len(head)
-            with self._lock:
-                self._wait_for(_without(self._merged(), waiting))
+            self._done(waiting)
+
+    def _done(self, written: Rows) -> None:
+        self._refused = False
+        with self._lock:
+            self._wait_for(_without(self._merged(), written))
+
+    def _continued(self, waiting: Rows) -> bytes | None:
+        """The head with what waits behind it, None where it has to be written anew."""
+        try:
+            return ohlcv.continued(self.path.read_bytes(), waiting)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _changed_parts(self, old: Rows) -> Iterable[files.Change]:
         for period, candles in parts.by_period(old, self._timeframe):

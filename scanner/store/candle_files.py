@@ -1,10 +1,11 @@
 """OHLCV files: new candles go to the journal at once, and into their Parquet file when that is worth a rewrite.
 
-A Parquet file cannot grow; a new candle means writing the whole file again. So a file is rewritten once in a while, the
+A Parquet file cannot grow in place; a new candle means writing another one. So a file is rewritten once in a while, the
 longer it is and the more files there are the rarer, and what is old is sealed away (`parts`): the cost of a candle
-depends neither on years nor on markets. The moments are spread by name so that not all files fall due together, and
-writing takes a bounded share of the time. The first candles of a market are written at once. Who reads through a store
-sees waiting candles too, be it this process's or another's; a killed process leaves them in the journal.
+depends neither on years nor on markets. Most rewrites copy what there is and put the new candles behind it, which
+spares readers that open a path twice (`ohlcv.continued`). The moments are spread by name so that not all files fall due
+together, and writing takes a bounded share of the time. The first candles of a market are written at once. Who reads
+through a store sees waiting candles too, of this process or another; a killed one leaves them in the journal.
 """
 
 from __future__ import annotations

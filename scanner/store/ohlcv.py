@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+SMALL_GROUPS = 50  # groups of few candles that a file may have before it is written anew
+_MAGIC = b"PAR1"
+_WRITING: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}  # prices hardly repeat
 GROUP = 5000  # candles that can be read without the others: a start needs the newest few hundred
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _SCHEMA = pa.schema(
@@ -123,12 +126,53 @@ def _once(moments: NDArray[np.int64], values: NDArray[np.float64]) -> Rows:
 
 def encode(candles: Rows) -> bytes:
     """The candles as the bytes of a Parquet file: timestamp[ms, UTC] and five doubles, zstd."""
-    columns = [pa.array(candles.open_time).cast(_MOMENT), *(pa.array(column) for column in candles.values.T.copy())]
     buffer = io.BytesIO()
-    # prices hardly repeat: a dictionary would only cost time
-    table = pa.Table.from_arrays(columns, schema=_SCHEMA)
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, row_group_size=GROUP)
+    pq.write_table(_table(candles), buffer, row_group_size=GROUP, **_WRITING)
     return buffer.getvalue()
+
+
+def continued(file: bytes, candles: Rows) -> bytes | None:
+    """A Parquet file of `encode` or of this function with later candles behind its own, everything else in its place.
+
+    Parquet allows for that: what a file holds where is said at its end. Who has read that end of the old file finds
+    all of it at the same place in the new one, so that opening a path twice (pandas does) harms nobody.
+
+    Returns
+    -------
+    bytes or None
+        None where some candles are not later, where there are too many groups of few candles already, and where the
+        file is not one of ours.
+    """
+    try:
+        facts = pq.read_metadata(io.BytesIO(file))
+        last = facts.row_group(facts.num_row_groups - 1).column(0).statistics
+        small = facts.num_row_groups - facts.num_rows // GROUP
+        if facts.schema.to_arrow_schema() != _SCHEMA or small >= SMALL_GROUPS or last is None or not last.has_min_max:
+            return None
+        if last.max.timestamp() * 1000 >= candles.open_time[0]:
+            return None
+    except (pa.ArrowException, OSError, AttributeError, IndexError):
+        return None
+    ends, added = _end_of_groups(file), list[Any]()
+    stream = pa.BufferOutputStream()
+    with pq.ParquetWriter(stream, _SCHEMA, metadata_collector=added, **_WRITING) as writer:  # writes the magic number
+        stream.write(memoryview(file)[len(_MAGIC) : ends])
+        writer.write_table(_table(candles), row_group_size=GROUP)
+    text: bytes = stream.getvalue().to_pybytes()
+    facts.append_row_groups(added[0])
+    end = io.BytesIO()
+    facts.write_metadata_file(end)
+    return text[: _end_of_groups(text)] + end.getvalue()[len(_MAGIC) :]
+
+
+def _end_of_groups(file: bytes) -> int:
+    """Where the last row group of a Parquet file ends; the description of all and its length follow."""
+    return len(file) - len(_MAGIC) - 4 - int.from_bytes(file[-8:-4], "little")
+
+
+def _table(candles: Rows) -> pa.Table:
+    columns = [pa.array(candles.open_time).cast(_MOMENT), *(pa.array(column) for column in candles.values.T.copy())]
+    return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
 def read(file: IO[bytes], since_ms: int | None = None) -> Rows:

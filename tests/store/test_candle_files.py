@@ -6,6 +6,7 @@ import errno
 import threading
 
 import pandas as pd
+import pyarrow.dataset as ds
 import pytest
 
 from scanner.store import candle_file, candle_files, files, ohlcv
@@ -228,3 +229,15 @@ def test_pandas_reads_the_file_through_one_handle_while_it_is_being_replaced(fol
     finally:
         done.set()
         writer.join()
+
+
+def test_who_has_read_the_end_of_a_file_finds_the_rest_of_it_in_the_next_one(folder):
+    folder.add(NAME, rows(0, 10))
+    folder.write_all()
+    (opened,) = ds.dataset(folder.folder / NAME).get_fragments()
+    opened.ensure_complete_metadata()
+    for number in (10, 11):
+        folder.add(NAME, rows(number, 1, price=7))
+        folder.write_all()
+    assert opened.to_table()["open"].to_pylist() == [100] * 10
+    assert pd.read_parquet(folder.folder / NAME)["open"].tolist() == [100] * 10 + [7, 7]
