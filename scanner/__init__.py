@@ -20,6 +20,7 @@ _HOMES = {
     "StreamConfig": "scanner.config",
     "TechnicalIndicators": "scanner.fullscan.indicators",
     "TradingConfig": "scanner.fullscan.settings",
+    "dataset": "scanner.store.frame",
     "get_dynamic_config": "scanner.fullscan.settings",
     "get_training_dataset": "scanner.store.persistence",
     "run_continuous_scanner": "scanner.runtime.facade",

@@ -52,6 +52,7 @@ export const ROUTES: readonly Route[] = [
   { method: "get", path: "/api/scanner/continuous/market-state", failure: plain },
   { method: "get", path: "/api/scanner/continuous/freshness", failure: plain },
   { method: "get", path: "/api/scanner/continuous/gaps", failure: plain },
+  { method: "get", path: "/api/scanner/training-data/*symbol/features", failure: plain, timeoutMs: DATASET_MS },
   { method: "get", path: "/api/scanner/training-data/*symbol", failure: plain, timeoutMs: DATASET_MS },
 ];
 

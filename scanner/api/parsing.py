@@ -11,6 +11,7 @@ import orjson
 from scanner.errors import InvalidInput
 from scanner.runtime.freshness_report import FreshnessQuery
 from scanner.runtime.query import SignalQuery
+from scanner.store.moments import moment_ms
 
 LONGEST_BODY = 1_000_000  # bytes; 5,000 symbols need a tenth of it
 
@@ -62,6 +63,17 @@ def flag(name: str, arguments: Mapping[str, str]) -> bool:
     if text not in YES | NO:
         raise InvalidInput(name, arguments[name], "is not true or false")
     return text in YES
+
+
+def moment(name: str, arguments: Mapping[str, str]) -> int | None:
+    """The parameter's moment in epoch ms, None when absent. Raises InvalidInput."""
+    text = arguments.get(name)
+    if text is None:
+        return None
+    found = moment_ms(text)
+    if found is None:
+        raise InvalidInput(name, text, "is not a moment such as '2025-10-24T12:00:00Z'")
+    return found
 
 
 def signal_query(arguments: Mapping[str, str]) -> SignalQuery:

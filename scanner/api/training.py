@@ -14,7 +14,7 @@ from itertools import chain
 from flask import Blueprint, Response, request
 
 from scanner.api import formats
-from scanner.api.parsing import DAYS, choice, flag
+from scanner.api.parsing import DAYS, choice, flag, moment
 from scanner.errors import Busy, InvalidInput
 from scanner.runtime.service import ScannerService
 from scanner.store import flat
@@ -47,6 +47,23 @@ def training_routes(service: ScannerService) -> Blueprint:
                 pieces = formats.dataset_json({"symbol": symbol, "days": days}, selection)
             else:
                 pieces = getattr(formats, kind)(flat.tables(selection, part))
+            return _answer(pieces, kind, seat)
+
+    @routes.get("/training-data/<path:symbol>/features")
+    def features(symbol: str) -> Response:
+        days, kind = int(DAYS.of(request.args)), choice("format", formats.FORMATS, request.args)
+        with _Seat(seats) as seat:
+            table = service.features(
+                symbol,
+                days,
+                request.args.get("exchange") or None,
+                request.args.get("timeframe") or None,
+                moment("as_of", request.args),
+            )
+            if kind == "json":
+                pieces = formats.rows_json({"symbol": symbol, "days": days}, [table])
+            else:
+                pieces = getattr(formats, kind)(flat.regrouped([table], table.schema))
             return _answer(pieces, kind, seat)
 
     return routes

@@ -146,11 +146,11 @@ class Recorder:
         """How many more candles may wait in memory for their files."""
         return max(0, MOST_WAITING - self._store.waiting)
 
-    def keep_candles(self, closed: Sequence[ClosedCandles]) -> None:
-        """Store candles that have become final."""
+    def keep_candles(self, closed: Sequence[ClosedCandles], at_ms: int | None = None) -> None:
+        """Store candles that have become final by `at_ms`, or, without it, in time."""
         if closed:
             rows = [(part.market, part.timeframe, Rows(part.open_time, part.values)) for part in closed]
-            _kept_or_shown(lambda: self._store.append_closed(rows))
+            _kept_or_shown(lambda: self._store.append_closed(rows, at_ms))
 
     def keep_universes(self, snapshots: Iterable[UniverseSnapshot]) -> None:
         """Store who was in the scan."""

@@ -15,11 +15,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from scanner.clock import WallClock
 from scanner.config import StreamConfig
 from scanner.core.confluence import confluence
-from scanner.errors import NotRunning
+from scanner.errors import InvalidInput, NotRunning
 from scanner.fullscan.panel import PanelScanner
 from scanner.fullscan.settings import interval_of
 from scanner.fullscan.standalone import scan_timeframes
@@ -27,7 +28,7 @@ from scanner.gateway.fitness import shortcomings
 from scanner.gateway.push import check_transport
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market, Wanted, parse_symbol
 from scanner.order import REPLAYS, SPOT_SIMULATED, Capacity, StartOrder, limited_to, with_room, without_unfit
-from scanner.records import MarketTick, utc
+from scanner.records import MarketTick, iso, utc
 from scanner.renames import KNOWN
 from scanner.runtime.base.connecting import try_exchange
 from scanner.runtime.base.orders import Orders
@@ -44,6 +45,7 @@ from scanner.settings import Settings, listed, variable
 from scanner.simulated import Recording
 from scanner.store.dataset import Query, Selection
 from scanner.store.gaps import Gap
+from scanner.store.past import features_of
 from scanner.store.retention import Limits
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
@@ -310,6 +312,27 @@ class ScannerService:
         query = Query(wanted, days, timeframe_of(timeframe, self._styles()), final_only)
         styles = self._styles().values() if self._run is not None else LENGTH_MS
         return self._store().select(query, tuple(styles), self._now_ms())
+
+    def features(
+        self,
+        symbol: str,
+        days: int = 30,
+        exchange: str | None = None,
+        timeframe: str | None = None,
+        as_of_ms: int | None = None,
+    ) -> pa.Table:
+        """One row per final signal of one symbol, with features and labels, as known now or at a past moment.
+
+        Raises
+        ------
+        InvalidInput, NothingStored, StoreFailure
+        """
+        wanted, now_ms = parse_symbol(symbol, renames=self.renames).on(exchange), self._now_ms()
+        if as_of_ms is not None and as_of_ms > now_ms:
+            raise InvalidInput("as_of", iso(as_of_ms), f"has not come yet, it is {iso(now_ms)}")
+        query = Query(wanted, days, timeframe_of(timeframe, self._styles()), final_only=True)
+        at_ms = now_ms if as_of_ms is None else as_of_ms
+        return features_of(self._store(), query, at_ms, tuple(self._styles().values()))
 
     def _store(self) -> TrainingStore:
         """Where everything kept can be read: of a run that goes on also what is not in its files yet."""

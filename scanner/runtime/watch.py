@@ -64,7 +64,7 @@ class GapWatch:
             if alive.outage_ms is not None
         ]
 
-    def advanced(self, book: Book) -> None:
+    def advanced(self, book: Book, now_ms: int) -> None:
         """Note what the newest answers have shown."""
         found = []
         for market, (begins, ends) in lost(book):
@@ -76,7 +76,7 @@ class GapWatch:
             book.noted_through_ms[timeframe] = np.maximum(book.noted_through_ms[timeframe], through)
         found += [Gap(book.exchange, None, BACKFILLED, *span) for span in self._fetched(book)]
         if found:
-            self._ledger.append(found)
+            self._ledger.append(found, now_ms)
 
     def _begin(self, name: str, now_ms: int) -> None:
         """The time since `name` was last watched, by an earlier run."""

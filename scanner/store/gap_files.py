@@ -16,11 +16,13 @@ from typing import Any
 import orjson
 
 from scanner.errors import FolderInUse, StoreFailure
+from scanner.markets import Market
 from scanner.records import iso, utc
 from scanner.store import arrays, files
 from scanner.store.daily import DayFiles
-from scanner.store.gaps import Gap, tidied, try_gap
+from scanner.store.gaps import NO_TRADE, Gap, tidied, try_gap
 from scanner.store.health import Health
+from scanner.store.intervals import Span, union
 from scanner.store.moments import moment_ms
 from scanner.store.names import gap_file
 
@@ -52,12 +54,14 @@ class GapFiles:
         self._health, self._own = health, own
         self._days = DayFiles(self.folder, lambda record: None)
 
-    def append(self, gaps: Iterable[Gap]) -> bool:
-        """Note some gaps that have ended; whether all of them could be."""
+    def append(self, gaps: Iterable[Gap], at_ms: int | None = None) -> bool:
+        """Note some gaps that have ended, and when they became known; whether all of them could be."""
+        known = {} if at_ms is None else {"known_at": iso(at_ms)}
         lines: dict[str, list[tuple[None, bytes]]] = {}
         for gap in gaps:
             if gap.to_ms is not None and gap.to_ms > gap.from_ms:
-                lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, arrays.encode(gap.as_record())))
+                line = arrays.encode(gap.as_record() | known)
+                lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, line))
         done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
         return all(done)
 
@@ -69,9 +73,27 @@ class GapFiles:
         StoreFailure
             A file cannot be read.
         """
-        return [gap for gap in tidied(self._noted(since_ms, exchange)) if gap.span[1] > since_ms]
+        noted = (gap for gap, _ in self._noted(since_ms, exchange))
+        return [gap for gap in tidied(noted) if gap.span[1] > since_ms]
 
-    def _noted(self, since_ms: int, exchange: str | None) -> Iterator[Gap]:
+    def untraded(self, market: Market, since_ms: int, as_of_ms: int) -> list[Span]:
+        """When nobody traded a market, of the time since `since_ms`, as it was known at `as_of_ms`.
+
+        Raises
+        ------
+        StoreFailure
+            A file cannot be read.
+        """
+        noted = self._noted(since_ms, market.exchange)
+        mine = [
+            gap.span
+            for gap, at_ms in noted
+            if gap.cause == NO_TRADE and gap.symbol == market.symbol and at_ms <= as_of_ms
+        ]
+        return union(mine)
+
+    def _noted(self, since_ms: int, exchange: str | None) -> Iterator[tuple[Gap, int]]:
+        """Gaps, and when each became known: at its end, where that was not noted."""
         first = utc(max(since_ms, 0)).date().isoformat()
         for path in sorted(self.folder.glob("*.json")):
             name = _NAME.fullmatch(path.name)
@@ -81,7 +103,10 @@ class GapFiles:
                 records = arrays.read(path.read_bytes()).records
             except OSError as error:
                 raise StoreFailure(f"{FOLDER}/{path.name}: cannot be read: {error.strerror}") from error
-            yield from (gap for record in records if (gap := try_gap(record)) is not None)
+            for record in records:
+                if (gap := try_gap(record)) is not None:
+                    known_ms = moment_ms(record.get("known_at"))
+                    yield gap, gap.span[1] if known_ms is None else known_ms
 
     def alive(self) -> dict[str, Alive]:
         """When each exchange was last being watched; without those whose entry is missing or damaged."""

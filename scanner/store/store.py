@@ -30,6 +30,9 @@ from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import Gap, explained
 from scanner.store.health import Health
 from scanner.store.journal import FOLDER as JOURNAL_FOLDER
+from scanner.store.late import Late, changes, overdue
+from scanner.store.late_files import FOLDER as LATE
+from scanner.store.late_files import LateFiles
 from scanner.store.losses import Losses
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
@@ -66,6 +69,8 @@ class TrainingStore:
         What the process after this one is to scan.
     gaps : GapFiles
         Why there are no candles somewhere.
+    late : LateFiles
+        What became known after its time.
     """
 
     def __init__(
@@ -78,7 +83,7 @@ class TrainingStore:
         self.universe_path = self.base_path / "universe"
         records = (self.signals_path, self.ohlcv_path, self.clustering_path)
         journal = self.base_path / JOURNAL_FOLDER
-        self._folders = (*records, self.universe_path, self.base_path / GAPS, journal)
+        self._folders = (*records, self.universe_path, self.base_path / GAPS, self.base_path / LATE, journal)
         self._health = Health(self.base_path, clock)
         self._signals = RecordFiles(self.signals_path, file_signal, self._health)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
@@ -88,6 +93,7 @@ class TrainingStore:
         self.gaps = GapFiles(self.base_path, self._health, self._own)
         self._losses = Losses()
         self._limits, self._removed, self._trim_at = limits or Limits(), 0, 0.0
+        self.late = LateFiles(self.base_path, self._health)
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = self._is_ours = False
@@ -145,7 +151,7 @@ class TrainingStore:
             lost = self._candles.count()["unsafe"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
-            for folder in (self._signals, self._clusters, self._universes, self.gaps):
+            for folder in (self._signals, self._clusters, self._universes, self.gaps, self.late):
                 with suppress(OSError):
                     folder.close()
         finally:
@@ -236,8 +242,14 @@ class TrainingStore:
         name = names.candle_file(market, timeframe)
         self._keep_candles([(name, ohlcv.rows(open_time, (open, high, low, close, volume)))])
 
-    def append_closed(self, candles: Iterable[tuple[Market, str, ohlcv.Rows]]) -> None:
-        """Keep closed candles of many markets and timeframes, in order of time each; as `append_candles` otherwise."""
+    def append_closed(self, candles: Iterable[tuple[Market, str, ohlcv.Rows]], at_ms: int | None = None) -> None:
+        """Keep closed candles of many markets and timeframes, in order of time each; as `append_candles` otherwise.
+
+        What comes or changes late is noted, see `late`; without `at_ms`, when that is, all of it counts as in time.
+        """
+        candles = list(candles)
+        if at_ms is not None:
+            self._note_late(candles, at_ms)
         self._keep_candles([(names.candle_file(market, timeframe), rows) for market, timeframe, rows in candles])
 
     @property
@@ -389,7 +401,7 @@ class TrainingStore:
             return self._clock() >= until
 
         with ExitStack() as stack:  # one that fails keeps the others from nothing
-            for kind in (self.gaps, self._universes, self._clusters, self._signals):
+            for kind in (self.late, self.gaps, self._universes, self._clusters, self._signals):
                 stack.callback(kind.sync, is_late)
 
     def _own(self) -> None:
@@ -466,8 +478,20 @@ class TrainingStore:
         self._candles.write_due()
         self._health.raise_failures([JOURNAL, *(f"ohlcv/{name}" for name, _ in batch)])
 
+    def _note_late(self, candles: Sequence[tuple[Market, str, ohlcv.Rows]], at_ms: int) -> None:
+        """Note what some candles that are about to be kept change after its time, as long as that can be told."""
+        found: list[Late] = []
+        for market, timeframe, rows in candles:
+            if overdue(timeframe, rows, at_ms):
+                with suppress(StoreFailure):
+                    stored = self.candles(market, timeframe, int(rows.open_time[0]))
+                    found += changes(market, timeframe, stored, rows, at_ms)
+        with suppress(StoreFailure, FolderInUse):  # the candles themselves will say so
+            self._own()
+            self.late.append(found)
+
     def _candles_since(self, markets: Sequence[Market], timeframe: str, start_ms: int) -> dict[Market, ohlcv.Rows]:
-        found = {market: self.candles(market, timeframe, start_ms) for market in markets}
+        found = {market: self.candles(market, timeframe, max(start_ms, 0)) for market in markets}
         return {market: rows for market, rows in found.items() if len(rows)}
 
     def _note_candles(self, name: str, error: OSError | None) -> None:

@@ -26,6 +26,7 @@ const EXPECTED: readonly (readonly [string, string, number, Record<string, unkno
   ["GET", "/api/scanner/continuous/market-state", 500, {}],
   ["GET", "/api/scanner/continuous/freshness", 500, {}],
   ["GET", "/api/scanner/continuous/gaps", 500, {}],
+  ["GET", "/api/scanner/training-data/BTC%2FUSDT/features", 500, {}],
   ["GET", "/api/scanner/training-data/BTC%2FUSDT", 500, {}],
 ];
 

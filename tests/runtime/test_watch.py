@@ -60,7 +60,7 @@ class Life:
         self.beat()
         answers = [EXCHANGE.answer(request, now_ms) for request in wanted(self.book, now_ms)]
         self.book.take(proven(self.book, answers)[0], now_ms)
-        self.watch.advanced(self.book)
+        self.watch.advanced(self.book, now_ms)
         Recorder(self.store, CONFIG).keep_candles(self.book.newly_closed())
 
     def die(self) -> None:
@@ -160,7 +160,7 @@ def test_a_market_without_answers_for_too_long_has_an_outage_of_its_own(tmp_path
         life.now_ms = now
         requests = [request for request in wanted(life.book, now) if request.market == BTC]
         life.book.take([EXCHANGE.answer(request, now) for request in requests], now)
-        life.watch.advanced(life.book)
+        life.watch.advanced(life.book, now)
     life.cycle(silent + STEP)
     life.end()
     found = [gap for gap in noted(tmp_path, OUTAGE) if gap.symbol is not None]

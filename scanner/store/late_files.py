@@ -1,0 +1,72 @@
+"""What became known late, on disk: ``late/binance_2025-10-24.json``, by the UTC day it became known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from scanner.errors import StoreFailure
+from scanner.markets import Market
+from scanner.store import arrays, names
+from scanner.store.daily import DayFiles
+from scanner.store.health import Health
+from scanner.store.late import Late, try_late
+
+FOLDER = "late"
+
+
+class LateFiles:
+    """The late ledger of a data folder. Failures to write show in the store's health and stop nothing."""
+
+    def __init__(self, base: Path, health: Health) -> None:
+        self.folder, self._health = base / FOLDER, health
+        self._days = DayFiles(self.folder, lambda record: None)
+
+    def append(self, found: Iterable[Late]) -> None:
+        """Note some changes."""
+        lines: dict[str, list[tuple[None, bytes]]] = {}
+        for change in found:
+            name = names.gap_file(change.market.exchange, change.known_ms)
+            lines.setdefault(name, []).append((None, arrays.encode(change.as_record())))
+        for name, entries in lines.items():
+            try:
+                self._days.append(name, entries)
+            except OSError as error:
+                self._health.lose(len(entries))
+                self._health.note(f"{FOLDER}/{name}", error)
+            else:
+                self._health.note(f"{FOLDER}/{name}", None)
+
+    def read(self, market: Market, since_ms: int) -> list[Late]:
+        """What changed of a market after `since_ms`, as it was noted.
+
+        Raises
+        ------
+        StoreFailure
+            A file cannot be read.
+        """
+        first = names.gap_file(market.exchange, max(since_ms, 0))
+        found = []
+        for path in sorted(self.folder.glob(f"{market.exchange}_????-??-??.json")):
+            if path.name < first:
+                continue
+            try:
+                records = arrays.read(path.read_bytes()).records
+            except OSError as error:
+                raise StoreFailure(f"{FOLDER}/{path.name}: cannot be read: {error.strerror}") from error
+            mine = (record for record in records if record.get("symbol") == market.symbol)
+            found += [change for record in mine if (change := try_late(record)) is not None]
+        return [change for change in found if change.known_ms > since_ms and change.market == market]
+
+    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
+        try:
+            self._days.sync(is_late)
+        except OSError as error:
+            self._health.note(FOLDER, error)
+            self._health.raise_failures([FOLDER])
+        else:
+            self._health.note(FOLDER, None)
+
+    def close(self) -> None:
+        self._days.close()
