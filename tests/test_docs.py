@@ -215,6 +215,7 @@ def test_the_training_data_folder_is_told() -> None:
         ("clustering/", day_file(market, day)),
         ("ohlcv/", candle_file(market, "5m")),
         ("gaps/", gap_file("binance", day)),
+        ("late/", gap_file("binance", day)),
         ("universe/", universe_file("binance", day)),
         ("journal/", "candles-00000001.journal"),
     ]

@@ -25,6 +25,7 @@ from scanner.markets import DEFAULT_SYMBOLS, Market
 from scanner.runtime import frames
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings
+from scanner.store import features
 from tests.api.conftest import Client, serving
 from tests.pages import ALL_TEXT, PAGES, blocks, keys, rows, section
 from tests.waiting import wait_for
@@ -92,6 +93,7 @@ def test_every_kind_of_refusal_is_in_the_table() -> None:
         ("/api/scanner/continuous/confluence/<symbol>", [CONFLUENCE_MIN_SCORE]),
         ("/api/scanner/continuous/freshness", [ROWS]),
         ("/api/scanner/training-data/<symbol>", [DAYS]),
+        ("/api/scanner/training-data/<symbol>/features", [DAYS]),
         ("/api/scanner/continuous/gaps", [DAYS, LIMIT]),
     ],
 )
@@ -176,6 +178,7 @@ def assert_told(route: str, answer: set[str]) -> None:
             [f"/api/scanner/continuous/confluence/{symbol}" for symbol in ("BTC/USDT", "NOPE/USDT")],
         ),
         ("/api/scanner/training-data/<symbol>", ["/api/scanner/training-data/BTC/USDT"]),
+        ("/api/scanner/training-data/<symbol>/features", ["/api/scanner/training-data/BTC/USDT/features"]),
         ("/api/scanner/continuous/gaps", ["/api/scanner/continuous/gaps"]),
     ],
 )
@@ -193,6 +196,22 @@ def test_every_key_of_a_record_is_told(scanned: Client) -> None:
     assert set(keys(section("API.md", "Signal record"))) == paths(record) | paths(young) | {"backfilled", "as_of"}
     found = clusters_of(scanned)
     assert set(keys(section("API.md", "Cluster record"))) == paths(found[0])
+
+
+def test_every_column_of_a_feature_row_is_told() -> None:
+    told = keys(section("API.md", "Feature row"))
+    labels = re.escape("<N>"), r"\d+"
+    timeframe = re.escape("<timeframe>"), r"\d+[mhd]"
+    joined = re.escape("<column>"), "|".join(features.JOINED)
+    patterns = [re.escape(name) for name in told]
+    for mark, meant in (labels, timeframe, joined):
+        patterns = [pattern.replace(re.escape(mark), f"({meant})").replace(mark, f"({meant})") for pattern in patterns]
+    names = features.schema(["1h", "1d"]).names
+    assert [name for name in names if not any(re.fullmatch(pattern, name) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, name) for name in names)] == []
+    assert set(features.JOINED) <= set(
+        re.findall(r"`(\w+)`", section("API.md", "Feature row").partition("<column>")[2])
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,7 +54,16 @@ DETECTORS: Mapping[str, Mapping[str, Any]] = {  # part of a signal: its columns;
 }
 VERDICT = {"price": NUMBER, "combined_score": NUMBER, "signal_type": TEXT, "percentile": NUMBER}
 SURROUNDINGS = {"market_breadth": NUMBER, "volatility_regime": TEXT}
-ORIGIN = {"data_age_s": NUMBER, "gaps": WHOLE, "params_id": TEXT, "scoring": TEXT, "simulated": FLAG, "error": TEXT}
+ORIGIN = {
+    "data_age_s": NUMBER,
+    "gaps": WHOLE,
+    "params_id": TEXT,
+    "scoring": TEXT,
+    "simulated": FLAG,
+    "error": TEXT,
+    "backfilled": FLAG,
+    "as_of": MOMENT,
+}
 DETECTED = {name: kind for columns in DETECTORS.values() for name, kind in columns.items()}
 SIGNAL = pa.schema(
     {

@@ -20,6 +20,7 @@ from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
 from scanner.records import CandleCluster
 from scanner.store.dataset import Query
+from scanner.store.ohlcv import rows
 from scanner.store.store import TrainingStore
 from scanner.timeframes import LENGTH_MS
 
@@ -135,7 +136,8 @@ class DataPersistenceManager:
 
     def _append_candles(self, market: Market, timeframe: str, columns: list[NDArray[Any]]) -> None:
         self._open()
-        self.store.append_candles(market, timeframe, *columns)
+        candles = rows(columns[0], columns[1:])
+        self.store.append_closed([(market, timeframe, candles)], self._clock.now_ms())
         self.store.write_candles(market, timeframe)
 
     def _open(self) -> None:

@@ -248,9 +248,10 @@ class TrainingStore:
         What comes or changes late is noted, see `late`; without `at_ms`, when that is, all of it counts as in time.
         """
         candles = list(candles)
+        batch = [(names.candle_file(market, timeframe), rows) for market, timeframe, rows in candles]
         if at_ms is not None:
             self._note_late(candles, at_ms)
-        self._keep_candles([(names.candle_file(market, timeframe), rows) for market, timeframe, rows in candles])
+        self._keep_candles(batch)
 
     @property
     def waiting(self) -> int:

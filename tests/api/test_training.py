@@ -16,6 +16,7 @@ import pytest
 from scanner.api import formats, training
 from scanner.errors import StoreFailure
 from scanner.settings import Settings
+from scanner.store import features as past_features
 from scanner.store import flat
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, HOUR_MS
@@ -223,3 +224,61 @@ def test_too_many_answers_at_once_are_refused_and_seats_are_given_back(
     assert [kept.get(f"{ROUTE}?days=0").status for _ in range(training.AT_ONCE + 1)] == [400] * (training.AT_ONCE + 1)
     for _ in range(training.AT_ONCE + 1):
         assert kept.send("HEAD", ROUTE).status == 200
+
+
+FEATURES = f"{ROUTE}/features"
+
+
+def test_features_are_one_row_per_final_signal_in_every_format(kept: Client) -> None:
+    as_of = f"as_of={pd.Timestamp.now('UTC').strftime('%Y-%m-%dT%H:%M:%SZ')}"
+    body = kept.get(f"{FEATURES}?days=7&{as_of}").body
+    assert (list(body), body["symbol"], body["days"]) == (["symbol", "days", "rows"], "BTC/USDT", 7)
+    assert len(body["rows"]) == 48
+    names = past_features.schema(["1h", "4h", "1d"]).names
+    assert all(list(row) == names for row in body["rows"])
+    assert body["rows"][0]["candle_time"].endswith("+00:00")
+    text, file = (kept.get(f"{FEATURES}?days=7&{as_of}&format={kind}").body for kind in ("csv", "parquet"))
+    table = pq.read_table(io.BytesIO(file))
+    assert table.schema.equals(past_features.schema(["1h", "4h", "1d"]))
+    frame = pd.read_csv(io.BytesIO(text), parse_dates=["candle_time", "known_at"])
+    assert [len(frame), table.num_rows] == [48, 48]
+    labels = [row["fwd_return_3"] for row in body["rows"]]
+    assert labels == table["fwd_return_3"].to_pylist()
+    assert 0 in labels
+    np.testing.assert_array_equal(frame["fwd_return_3"], table.to_pandas()["fwd_return_3"])
+    assert frame["known_at"].tolist() == table.to_pandas()["known_at"].tolist()
+
+
+def test_features_of_a_past_moment_are_those_known_then(kept: Client) -> None:
+    now = kept.get(f"{FEATURES}?days=7&exchange=binance&timeframe=1h").body["rows"]
+    assert len(now) == 12
+    then = pd.Timestamp(now[6]["known_at"]).strftime("%Y-%m-%dT%H:%M:%SZ")
+    past = kept.get(f"/api/scanner/training-data/binance:BTC-USDT/features?days=7&timeframe=swing&as_of={then}").body
+    assert [row["known_at"] for row in past["rows"]] == [row["known_at"] for row in now[:7]]
+    assert past["rows"][-1]["fwd_return_1"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("days=0", "days: "),
+        ("as_of=soon", "as_of: 'soon' is not a moment"),
+        ("as_of=", "as_of: "),
+        ("as_of=2999-01-01", "as_of: '2999-01-01T00:00:00+00:00' has not come yet"),
+        ("timeframe=7m", "timeframe: "),
+        ("exchange=..", "exchange: "),
+        ("format=xml", "format: "),
+        ("part=signals", "part: 'signals' is unknown here"),
+        ("final_only=true", "final_only: 'true' is unknown here"),
+    ],
+)
+def test_wrong_queries_for_features_are_refused(query: str, message: str, kept: Client) -> None:
+    answer = kept.get(f"{FEATURES}?{query}")
+    assert (answer.status, answer.body["error"]) == (400, "Invalid input")
+    assert answer.body["message"].startswith(message)
+
+
+def test_features_of_what_was_never_kept_are_told_apart(kept: Client) -> None:
+    assert kept.get("/api/scanner/training-data/SOL/USDT/features").status == 404
+    assert kept.get("/api/scanner/training-data/..%2f..%2fx/features").status == 400
+    assert kept.get(f"{FEATURES}?as_of=2001-01-01").body["rows"] == []

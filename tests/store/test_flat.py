@@ -24,7 +24,7 @@ def test_every_value_of_a_signal_has_a_column_of_its_own():
     record = frames.signal(frame, Market("binance", "BTC/USDT"), "scalp", "5m", StreamConfig())
     names = leaves(record)
     assert len(names) == len(set(names))
-    assert set(names) == set(flat.SIGNAL.names)
+    assert {*names, "backfilled", "as_of"} == set(flat.SIGNAL.names)
     row = flat.signals([record]).to_pylist()[0]
     for name in ("price", "signal_type", "candle_closed", "error"):
         assert row[name] == record[name]

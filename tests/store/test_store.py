@@ -65,6 +65,7 @@ def test_opening_creates_the_folders_and_constructing_does_not(tmp_path):
             "clustering",
             "gaps",
             "journal",
+            "late",
             "ohlcv",
             "scanner.lock",
             "signals",

@@ -144,7 +144,7 @@ class Fetching:
         columns = (answer.open, answer.high, answer.low, answer.close, answer.volume)
         kept = rows(answer.open_time[final], [column[final] for column in columns])
         if len(kept):
-            self._store.append_candles(*part, kept.open_time, *kept.values.T)
+            self._store.append_closed([(*part, kept)], self._gateway.now_ms(self._exchange))
         self.report.candles[request.timeframe] += len(kept)
         self.report.requests += 1
         self._meter.add(request.limit)
@@ -179,7 +179,8 @@ class Fetching:
         """Enter in the ledger what of some untraded spans the exchange has been asked about now."""
         market, asked = part[0], self._asked.get(part, [])
         said = [each for span in spans for each in common(span, asked)]
-        self._store.gaps.append(Gap(market.exchange, market.symbol, NO_TRADE, *span, detail) for span in said)
+        found = [Gap(market.exchange, market.symbol, NO_TRADE, *span, detail) for span in said]
+        self._store.gaps.append(found, self._gateway.now_ms(self._exchange))
 
     def _give_up(self, cause: str) -> None:
         for part, left in self._open.items():
