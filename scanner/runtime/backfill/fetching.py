@@ -62,6 +62,7 @@ class Fetching:
         self._stopping, self._steady = stopping, steady
         self.report = Report()
         self._open: dict[Part, set[CandleRequest]] = {}  # still to be answered
+        self._began_ms: int | None = None  # the newest answer, market time
         self._asked: dict[Part, list[Span]] = {}
         self._failed: dict[CandleRequest, int] = {}
         self.incomplete: dict[Part, str] = {}
@@ -138,13 +139,13 @@ class Fetching:
 
     def _take(self, answer: CandleAnswer) -> None:
         """Keep the final candles of an answer; explain the holes of a timeframe that is all there."""
-        request = answer.request
+        request, self._began_ms = answer.request, answer.began_ms
         part, reach = (request.market, request.timeframe), self._reaches[request.timeframe]
         final = (answer.open_time >= reach.since_ms) & (answer.open_time <= reach.last_ms)
         columns = (answer.open, answer.high, answer.low, answer.close, answer.volume)
         kept = rows(answer.open_time[final], [column[final] for column in columns])
         if len(kept):
-            self._store.append_closed([(*part, kept)], self._gateway.now_ms(self._exchange))
+            self._store.append_closed([(*part, kept)], answer.began_ms)
         self.report.candles[request.timeframe] += len(kept)
         self.report.requests += 1
         self._meter.add(request.limit)
@@ -180,7 +181,7 @@ class Fetching:
         market, asked = part[0], self._asked.get(part, [])
         said = [each for span in spans for each in common(span, asked)]
         found = [Gap(market.exchange, market.symbol, NO_TRADE, *span, detail) for span in said]
-        self._store.gaps.append(found, self._gateway.now_ms(self._exchange))
+        self._store.gaps.append(found, self._began_ms)
 
     def _give_up(self, cause: str) -> None:
         for part, left in self._open.items():
