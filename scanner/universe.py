@@ -105,14 +105,14 @@ class Universe:
         return not {symbol, pair, pair.partition("/")[0]}.isdisjoint(self.exclude)
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields as plain values."""
+        """All fields as plain values, which `from_mapping` reads."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def _quotes(field: str, value: object) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
-    expected = f"is not a quote currency such as 'USDT', or a list of 1 to {MOST_QUOTES} of them"
-    if not isinstance(texts, Sequence) or not 1 <= len(texts) <= MOST_QUOTES:
+    expected = f"is not a quote currency such as 'USDT', or a list of at most {MOST_QUOTES} of them"
+    if not isinstance(texts, Sequence) or len(texts) > MOST_QUOTES:
         raise InvalidInput(field, value, expected)
     for text in texts:
         if not isinstance(text, str) or not text.isascii() or not ASSET.fullmatch(text.upper()) or len(text) > 12:
@@ -140,7 +140,11 @@ def _include(field: str, value: object) -> tuple[str, ...]:
 def _exclude(field: str, value: object) -> tuple[str, ...]:
     """Symbols and base assets; ``WBTC`` may be either, so both W/BTC and the asset."""
     wanted = _symbols(field, value, allow_base=True)
-    return tuple(dict.fromkeys(name for each in wanted for name in _meant(each)))
+    names = tuple(dict.fromkeys(name for each in wanted for name in _meant(each)))
+    if len(names) > MOST_SYMBOLS:
+        expected = f"means {len(names)} symbols and assets, more than {MOST_SYMBOLS}; written W/BTC, a name means one"
+        raise InvalidInput(field, value, expected)
+    return names
 
 
 def _meant(wanted: Wanted) -> tuple[str, ...]:

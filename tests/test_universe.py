@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scanner.config import StreamConfig
 from scanner.errors import InvalidInput
@@ -45,7 +47,7 @@ def test_the_same_on_one_line() -> None:
         ("all of them", "universe"),
         ({"tops": 3}, "universe.tops"),
         ({"quote": ""}, "universe.quote"),
-        ({"quote": []}, "universe.quote"),
+        ({"quote": ["A"] * 21}, "universe.quote"),
         ({"quote": ["USDT", 5]}, "universe.quote"),
         ({"quote": "../../etc"}, "universe.quote"),
         ({"top": 0}, "universe.top"),
@@ -99,6 +101,38 @@ def test_all_and_a_universe_stand_in_place_of_a_list() -> None:
 def test_an_order_with_a_universe_can_be_kept_and_read_back() -> None:
     order = StartOrder.checked(None, ["binance"], CONFIG, Universe(("USDT",), 50, exclude=("XRP",)))
     assert StartOrder.from_dict(json.loads(json.dumps(order.as_dict()))) == order
+
+
+ASSETS = st.text("ABCXYZ123", min_size=1, max_size=6)
+QUOTES = st.sampled_from(["USDT", "USDC", "BTC", "EUR"])
+SYMBOLS = st.builds("{}/{}".format, ASSETS, QUOTES)
+UNIVERSES = st.builds(
+    lambda included, **fields: {**fields, "include": [s for s in included if s.partition("/")[0] == "KEPT"]},
+    included=st.lists(SYMBOLS | st.just("KEPT/USDT"), max_size=3),
+    quote=st.lists(QUOTES, max_size=3) | QUOTES | st.none(),
+    top=st.integers(1, 5000) | st.none(),
+    min_volume_usd=st.floats(0, 1e15) | st.none(),
+    exclude=st.lists(SYMBOLS | ASSETS | st.sampled_from(["WBTC", "BTCUSDT", "eth"]), max_size=4) | st.none(),
+)
+
+
+@given(UNIVERSES)
+def test_every_order_of_a_universe_can_be_kept_and_read_back(values: dict[str, Any]) -> None:
+    order = StartOrder.checked(None, ["simulated"], CONFIG, Universe.from_mapping(values))
+    assert StartOrder.from_dict(json.loads(json.dumps(order.as_dict()))) == order
+
+
+def test_an_order_of_all_can_be_kept_and_read_back() -> None:
+    order = StartOrder.checked("all", ["simulated"], CONFIG)
+    assert StartOrder.from_dict(json.loads(json.dumps(order.as_dict()))) == order
+
+
+def test_what_is_excluded_is_counted_as_it_is_kept() -> None:
+    names = [f"A{i}BTC" for i in range(2501)]  # each may be A1/BTC or the asset A1BTC
+    with pytest.raises(InvalidInput, match=r"universe\.exclude: .* means 5002 symbols and assets, more than 5000"):
+        Universe.from_mapping({"exclude": names})
+    kept = Universe.from_mapping({"exclude": names[:2500]})
+    assert Universe.from_mapping(kept.as_dict()) == kept
 
 
 def test_settings_are_read_when_they_are_taken() -> None:

@@ -157,15 +157,26 @@ class Book:
         """Merge answers into the panels, decide what is final, fill what nobody traded, assemble longer timeframes.
 
         Answers may come in any order, more than once, and in as many calls as one likes: the newest fetch has the last
-        word on a candle, an older one that comes late only adds what is not known.
+        word on a candle, an older one that comes late only adds what is not known. One asked for in the future was
+        asked for by a clock that has been put right since: it is dropped, and will be asked for again.
         """
         with self._lock:
+            answers = [answer for answer in answers if answer.began_ms <= now_ms]
+            self._doubt_the_future(now_ms)
             for timeframe, panel in self.panels.items():
                 mine = sorted((a for a in answers if a.request.timeframe == timeframe), key=lambda a: a.began_ms)
                 for start in range(0, len(mine), ANSWERS_AT_ONCE):
                     self._merge(panel, timeframe, mine[start : start + ANSWERS_AT_ONCE], now_ms)
             self._settle(now_ms)
             self._forget_lost_rows(now_ms)
+
+    def _doubt_the_future(self, now_ms: int) -> None:
+        """What was known only later than now, by a clock put right since, is known as of the candle before at most.
+
+        So nothing counts as older than it, and no candle that was held in part becomes final without a newer look.
+        """
+        before_ms = open_time_of(now_ms, length_ms(self.base)) - 1
+        self.as_of_ms[self.as_of_ms > now_ms] = before_ms
 
     def _merge(self, panel: Panel, timeframe: str, answers: Sequence[CandleAnswer], now_ms: int) -> None:
         rows = np.array([self._row_of[answer.request.market] for answer in answers], dtype=np.int64)

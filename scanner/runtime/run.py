@@ -28,6 +28,7 @@ from scanner.runtime.cycles import (
 from scanner.runtime.freshness import Freshness, Intervals, judge, with_delisted
 from scanner.runtime.freshness_report import summary
 from scanner.runtime.holding import Holdings
+from scanner.runtime.leavers import without
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.rhythm import Rhythm
 from scanner.runtime.state import Snapshot, State
@@ -138,7 +139,7 @@ class Run:
             self.recorder.keep_universes(self.gateway.new_universes())
         finally:
             self.watch.end(self.gateway.now_ms)
-            self.venue.close()
+            self.venue.close(max(ends - time.monotonic(), 0.5))
             self.store.close(within_s=max(ends - time.monotonic(), 0.5))
 
     def _now_ms(self) -> int:
@@ -163,9 +164,10 @@ class Run:
             table = snapshot.ticks.get(name)
             price_ms = table.newest(held.markets)[1] if table else np.zeros(len(held.markets), dtype=np.int64)
             word, cause = states[name].state, states[name].cause
-            gone = frozenset(held.markets) - frozenset(self.gateway.markets()[name])
-            judged = judge(name, held, price_ms, self.intervals, self.gateway.now_ms(name), word, cause, gone)
-            found.append(with_delisted(judged, self.gateway.delisted(name)))
+            delisted = frozenset(self.gateway.delisted(name))
+            judged = judge(name, held, price_ms, self.intervals, self.gateway.now_ms(name), word, cause, delisted)
+            judged = without(judged, frozenset(held.markets) - delisted - frozenset(self.gateway.markets()[name]))
+            found.append(with_delisted(judged, tuple(sorted(delisted))))
         return found
 
     def nothing_to_scan(self) -> str | None:

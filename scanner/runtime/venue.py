@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from scanner.timeframes import length_ms
 
 log = logging.getLogger(__name__)
 
+CLOSE_S = 4.0  # for the servers to end
 FASTEST = 50.0  # times real request limits, at any speed: what a machine can serve anyway
 AFTERMATH_MS = 10 * 60_000  # market time goes on this long after the last recorded candle, to let it become final
 WARM_UP = 600  # candles of history a replay starts with, when the recording has that many to spare
@@ -40,14 +42,16 @@ class Venue:
     _users: int = 1
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def close(self) -> None:
-        """Give it up; the last user stops the servers."""
+    def close(self, within_s: float = CLOSE_S) -> None:
+        """Give it up; the last user stops the servers, and waits so long for them to end."""
         with self._lock:
             self._users -= 1
             last = self._users == 0
         if last:
+            ends = time.monotonic() + within_s
             for server in self.servers:
-                server.stop()
+                if not server.stop(max(ends - time.monotonic(), 0.0)):
+                    log.warning("the server at %s has not ended within %.1f s", server.url, within_s)
 
     def share(self, exchanges: Sequence[str]) -> tuple[ExchangeSpec, ...] | None:
         """Embedded exchanges on the servers that are up here; one more user, who closes too.

@@ -374,3 +374,43 @@ def test_a_market_that_leaves_takes_nothing_from_those_that_stay() -> None:
         )
     made = cycle(alone, exchange, NOW + STEP)
     assert [(batch.timeframe, batch.markets) for batch in made] == [("5m", (ETH,))]
+
+
+def test_what_a_clock_ahead_has_seen_is_seen_again_once_it_is_put_right() -> None:
+    """For a while the exchange's clock was two minutes ahead; its candles were true all the time."""
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    asked = wanted(book, NOW + 2 * MINUTE_MS + 55_000)
+    part = [exchange.answer(request, NOW + MINUTE_MS) for request in asked]
+    ahead_ms = NOW + MINUTE_MS + 120_000 - 5_000
+    book.take([replace(answer, began_ms=ahead_ms) for answer in part], ahead_ms)
+    assert set(book.as_of_ms.tolist()) == {ahead_ms}
+
+    right_ms = NOW + 2 * MINUTE_MS + 50_000  # still before that moment
+    book.take([], right_ms)
+    assert (book.as_of_ms <= right_ms).all()
+    cycle(book, exchange, right_ms)
+    assert set(book.as_of_ms.tolist()) == {right_ms}
+    book.take([replace(answer, began_ms=ahead_ms) for answer in part], right_ms)  # one more from the wrong clock
+    assert set(book.as_of_ms.tolist()) == {right_ms}
+
+
+def test_no_candle_becomes_final_as_a_clock_ahead_had_seen_it() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    closes = (NOW // STEP + 1) * STEP
+    asked, ahead_ms = wanted(book, NOW), closes + 110_000
+    part = [exchange.answer(request, closes - 10_000) for request in asked]
+    book.take([replace(answer, began_ms=ahead_ms) for answer in part], ahead_ms)
+    assert finals(book, ahead_ms, Context()) == []
+    book.take([], closes + 5_000)
+    assert live(book, closes + 5_000, *nothing(book), Context(), {}) == []  # not before it has been looked at again
+    assert len(cycle(book, exchange, closes + 20_000)) == 1
+    steady, _ = opened()
+    for now_ms in (NOW, closes + 20_000):
+        cycle(steady, exchange, now_ms)
+    for market in (BTC, ETH):
+        for held, true in zip(
+            book.candles_of(market, "5m")[1].columns(), steady.candles_of(market, "5m")[1].columns(), strict=True
+        ):
+            np.testing.assert_array_equal(held, true)

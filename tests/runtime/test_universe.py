@@ -38,7 +38,7 @@ def test_a_delisted_market_leaves_with_a_reason_and_comes_back(service: ScannerS
     run = service.start(service.order(None, None, QUICK, rule))
     assert run is not None
     server = run.venue.servers[0]
-    wait_for(lambda: symbols(service) == {"BTC/USDT", "ETH/USDT"})
+    wait_for(lambda: symbols(service) == {"BTC/USDT", "ETH/USDT"} and "simulated" in run.state.current().ticks)
 
     server.faults.set(ways.ALL, ways.Delisted("BTC/USDT"))
     wait_for(lambda: symbols(service) == {"ETH/USDT"})
