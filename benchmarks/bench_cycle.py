@@ -116,7 +116,7 @@ class Scan:
         for book in self.books.by_exchange.values():
             self.store.flush()
             while closed := book.newly_closed(self.recorder.room):
-                self.recorder.keep_candles(closed)
+                self.recorder.keep_candles(closed, START)
                 self.store.flush()
 
     def _tick(self, now_ms: int) -> None:

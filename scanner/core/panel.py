@@ -86,6 +86,12 @@ class Panel:
         cell = (row, np.where(inside, column, 0))
         return np.asarray(inside & ~np.isnan(self.close[cell]) & ~self.filled[cell])
 
+    def values(self, row: int, column: int) -> Float:
+        """One candle: float64[5] open, high, low, close, volume; NaN where none is known or nobody traded."""
+        if self.filled[row, column]:
+            return np.full(5, np.nan)
+        return np.array([getattr(self, name)[row, column] for name in self.COLUMNS[:5]])
+
     def advance_to(self, open_ms: int) -> None:
         """Make `open_ms` the last column: one shift for all markets; never goes back."""
         steps = (open_ms - self.end_ms) // self.timeframe_ms

@@ -24,12 +24,14 @@ class Purpose(IntEnum):
     CLOSE = 1  # a candle has just closed and its final signal waits
     BACKFILL = 2  # the history of a market new to the scan
     FORMING = 3  # the volume of the candle now forming; prices come without
+    CHECK = 4  # whether candles that are known are the exchange's own
 
 
 @dataclass(frozen=True, slots=True)
 class CandleRequest:
     """Candles wanted: `limit` of them from `since_ms` on, and what for.
 
+    The first `again` of them are known and final: asked for only to see whether they have changed.
     `value` tells what the refresh of a forming candle is worth, in any unit: the higher goes first. The other purposes
     have none.
     """
@@ -40,6 +42,7 @@ class CandleRequest:
     limit: int
     purpose: Purpose = Purpose.FORMING
     value: float = 0.0
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ class Backlog:
         self._since = MappingProxyType({key: self._since.get(key, now) for key in keys})
 
     def figures(self, now: float) -> dict[str, Deferred]:
-        """By purpose, as ``gap``, ``close``, ``backfill`` and ``forming``."""
+        """By purpose, as ``gap``, ``close``, ``backfill``, ``forming`` and ``check``."""
         since = self._since
         found = {}
         for purpose in Purpose:

@@ -84,6 +84,7 @@ def in_order(wanted: Iterable[Wanted]) -> list[Wanted]:
         *sorted(of[Purpose.CLOSE], key=lambda want: want.asked),
         *_market_by_market(of[Purpose.BACKFILL]),
         *sorted(of[Purpose.FORMING], key=lambda want: (-want.request.value, want.asked)),
+        *sorted(of[Purpose.CHECK], key=lambda want: want.asked),
     ]
 
 

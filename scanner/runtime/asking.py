@@ -11,11 +11,12 @@ from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.runtime.book import Book
 from scanner.timeframes import DAY_MS, open_time_of
 
+AGAIN = 1  # final candles asked for once more, at no cost: exchanges revise them now and then
 MOVE = 0.005  # of the price: worth as much again as the volume that is lacking
 
 
 def wanted(book: Book, now_ms: int, value: Float | None = None) -> list[CandleRequest]:
-    """What must be asked for now: whole histories first, then the candles since the newest final one.
+    """What must be asked for now: whole histories first, then the candles from the newest final one on.
 
     `value` (float64[M], see `refresh_value`) says what refreshing each market's forming candle is worth.
     """
@@ -58,4 +59,6 @@ def _increments(book: Book, now_ms: int, value: Float) -> Iterator[CandleRequest
         since = int(newest[row]) + step
         closed = (now_ms - since) // step  # candles that have closed and are not final yet
         purpose = (Purpose.FORMING, Purpose.CLOSE, Purpose.GAP)[min(closed, 2)]
-        yield CandleRequest(book.markets[row], book.base, since, closed + 2, purpose, float(value[row]))
+        again = AGAIN if newest[row] >= 0 else 0
+        since, count = since - again * step, closed + 2 + again
+        yield CandleRequest(book.markets[row], book.base, since, count, purpose, float(value[row]), again)

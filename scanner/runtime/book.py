@@ -18,6 +18,7 @@ from scanner.core.candles import Bool, Candles, Float, Int
 from scanner.core.panel import Panel, assemble, forming
 from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
+from scanner.runtime.revisions import CandleTally, Revisions, differs
 from scanner.timeframes import MINUTE_MS, length_ms, open_time_of
 
 UNBOUNDED = 2**62
@@ -72,8 +73,8 @@ class Book:
     late_from_ms, late_until_ms : dict of int64[M]
         Per timeframe, open time of the first candle from before the market was watched whose final signal is still to
         be made, and of the first that is news.
-    revised : int
-        Final candles that the exchange has changed later: corrected here and in the store, their signals left alone.
+    tally : CandleTally
+        How many final candles have changed later: corrected here and in the store, their signals left alone.
     ends_ms : int
         Where a recording ends, and the candles with it.
     unproven : bool[M]
@@ -105,8 +106,8 @@ class Book:
         self.noted_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self._claimed_ms = np.full(count, -1, dtype=np.int64)  # final by the rule, whether or not anybody trades
         self._changed_ms = np.full(count, NEVER_MS, dtype=np.int64)  # from when on the base panel is to be settled
-        self._revised: set[tuple[str, int, int]] = set()  # timeframe, row, open time: to be stored anew
-        self.revised = 0
+        self._revisions = Revisions()  # to be stored anew
+        self.tally = CandleTally()
         self.complete_from_ms = np.full(count, NEVER_MS, dtype=np.int64)
         self.as_of_ms = np.zeros(count, dtype=np.int64)
         self.late_from_ms = {timeframe: np.full(count, NEVER_MS, dtype=np.int64) for timeframe in self.style_of}
@@ -132,7 +133,7 @@ class Book:
         book.as_of_ms[rows] = self.as_of_ms[known]
         book.unproven[rows] = self.unproven[known]
         book._claimed_ms[rows], book._changed_ms[rows] = self._claimed_ms[known], self._changed_ms[known]
-        book.revised = self.revised
+        book.tally = self.tally
         return book
 
     def row_of(self, market: Market) -> int:
@@ -218,14 +219,16 @@ class Book:
         if timeframe != self.base or not final.any():
             return
         row, open_ms = row[final], open_ms[final]
-        cell = (row, panel.column_of(open_ms))
-        names = zip(Panel.COLUMNS[:5], candles.rows(final).columns(), strict=True)
-        differs = np.any([getattr(panel, name)[cell] != values for name, values in names], axis=0)
-        for market_row, moment in set(zip(row[differs].tolist(), open_ms[differs].tolist(), strict=True)):
-            self._revised.add((self.base, market_row, moment))
-            for longer in self.timeframes:
-                self._revised.add((longer, market_row, open_time_of(moment, length_ms(longer))))
-            self.revised += 1
+        changed = differs(panel, row, panel.column_of(open_ms), candles.rows(final))
+        cells = np.unique(np.stack([row[changed], open_ms[changed]], axis=-1), axis=0)
+        self._revisions.note_all(self.panels, self.base, cells[:, 0], cells[:, 1])
+        self.tally.revised += len(cells)
+
+    def correct(self, timeframe: str, row: Int, open_ms: Int, candles: Candles) -> None:
+        """Put the exchange's own candles in the place of some assembled ones; flat arrays of equal length."""
+        with self._lock:
+            self._revisions.note(self.panels, timeframe, row, open_ms)
+            self.panels[timeframe].put(row, open_ms, candles)
 
     def _forget_spoilt(self, timeframe: str, answers: Sequence[CandleAnswer]) -> None:
         """What is held of candles whose rows have lost their numbers is from before they were whole."""
@@ -424,13 +427,14 @@ class Book:
 
     def _corrections(self) -> Iterator[ClosedCandles]:
         """Candles that were handed out and have been revised since."""
-        revised, self._revised = self._revised, set()
-        for timeframe, row, open_ms in sorted(revised):
+        for (timeframe, row, open_ms), before in self._revisions.take():
             panel = self.panels[timeframe]
             column = int(panel.column_of(open_ms))
-            if column >= 0 and open_ms <= self.stored_through_ms[timeframe][row]:
-                values = np.array([[getattr(panel, name)[row, column] for name in Panel.COLUMNS[:5]]])
-                yield ClosedCandles(self.markets[row], timeframe, np.array([open_ms]), values)
+            if column < 0 or open_ms > self.stored_through_ms[timeframe][row]:
+                continue
+            now = panel.values(row, column)
+            if not np.isnan(now).any() and not np.array_equal(now, before):
+                yield ClosedCandles(self.markets[row], timeframe, np.array([open_ms]), now[None])
 
     def _newly_closed(self, timeframe: str, room: int) -> Iterator[ClosedCandles]:
         panel, stored = self.panels[timeframe], self.stored_through_ms[timeframe]

@@ -26,8 +26,10 @@ from scanner.runtime.allocator import give_back
 from scanner.runtime.asking import refresh_value, wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book import NEVER_MS, Book
+from scanner.runtime.checking import Checks, compare
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
+from scanner.runtime.revisions import CandleTally
 from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
 from scanner.runtime.warm import proven, warm
@@ -82,6 +84,11 @@ class Books:
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
             left |= gone
         return frozenset(left)
+
+    def tally(self, exchange: str) -> CandleTally:
+        """What became of the final candles of an exchange."""
+        book = self.by_exchange.get(exchange)
+        return book.tally if book is not None else CandleTally()
 
     def note(self, told: Iterable[str]) -> None:
         """Have something shown in `status`, as long as there is not too much of it."""
@@ -166,6 +173,7 @@ class SignalCycle:
         self._gateway, self._books, self._state, self._holdings = gateway, books, state, holdings
         self._recorder, self._watch, self._clock, self._deadline_s = recorder, watch, clock, deadline_s
         self._evaluate = evaluate  # the market state: a first cycle has it made anew as soon as there are candles
+        self._checks: dict[str, Checks] = {}
         self._first = True
         self._over = threading.Event()
         self.settled_ms = 0  # market time at which the last cycle began in which nothing stayed open
@@ -204,7 +212,7 @@ class SignalCycle:
         """Bring some exchanges up to now; whether every request was answered."""
         books = [self._books.by_exchange[name] for name in sorted(exchanges)]
         requests = [request for book in books for request in self._wanted(book)]
-        unanswered = len(requests)
+        unanswered = sum(request.purpose is not Purpose.CHECK for request in requests)
         told: dict[str, list[SignalBatch]] = {}  # final signals made of parts, before the rest was there
         for sweep in self._gateway.candles(requests, self._deadline_s):
             book, before = self._books.by_exchange[sweep.exchange], told.setdefault(sweep.exchange, [])
@@ -212,19 +220,22 @@ class SignalCycle:
                 self._advance(book, sweep, before)
             else:
                 before += self._take_part(book, sweep)
-            unanswered -= len(sweep.answers)
+            unanswered -= sum(answer.request.purpose is not Purpose.CHECK for answer in sweep.answers)
         return unanswered == 0
 
     def _wanted(self, book: Book) -> list[CandleRequest]:
         now_ms = self._gateway.now_ms(book.exchange)
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))
         price, _ = table.newest(book.markets)
-        return wanted(book, now_ms, refresh_value(book, now_ms, price, table.newest_volume(book.markets)))
+        value = refresh_value(book, now_ms, price, table.newest_volume(book.markets))
+        checks = self._checks.setdefault(book.exchange, Checks())
+        return [*wanted(book, now_ms, value), *checks.wanted(book)]
 
     def _take(self, book: Book, sweep: CandleSweep, now_ms: int) -> None:
         answers, strange = proven(book, sweep.answers)
         self._books.note(strange)
-        book.take(answers, now_ms)
+        book.take([answer for answer in answers if answer.request.purpose is not Purpose.CHECK], now_ms)
+        compare(book, [answer for answer in answers if answer.request.purpose is Purpose.CHECK])
 
     def _take_part(self, book: Book, part: CandleSweep) -> list[SignalBatch]:
         """Make the final signals that closes allow before the rest is there; of histories only the scores."""

@@ -193,7 +193,10 @@ class Run:
                 "candles": snapshot.candle_buffers,
                 "signals": snapshot.kept_signals,
             },
-            "exchanges": {name: _exchange_status(state) for name, state in self.exchange_states().items()},
+            "exchanges": {
+                name: _exchange_status(state) | {"candles": asdict(self.books.tally(name))}
+                for name, state in self.exchange_states().items()
+            },
             "freshness": summary(self.freshness()),
             "streams": self.streams.figures(),
             "skipped": {**self.order.skipped, **self.gateway.skipped()},

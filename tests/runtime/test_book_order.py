@@ -99,7 +99,7 @@ def test_a_candle_revised_before_it_is_final_is_taken_as_revised() -> None:
     book.take([revised], closes + 30_000)
     times, candles = book.candles_of(BTC, "5m")
     assert candles.volume[times == request.since_ms] == revised.volume[0]
-    assert book.revised == 0
+    assert book.tally.revised == 0
 
 
 def test_a_revision_after_a_final_signal_corrects_the_candle_and_not_the_signal() -> None:
@@ -119,7 +119,7 @@ def test_a_revision_after_a_final_signal_corrects_the_candle_and_not_the_signal(
     assert [(part.market, part.open_time.tolist(), part.values[0, 3]) for part in stored] == [
         (BTC, [request.since_ms], revised.close[0])
     ]
-    assert book.revised == 1
+    assert book.tally.revised == 1
 
 
 def test_a_candle_that_comes_after_it_counted_as_untraded_takes_its_place() -> None:
@@ -131,7 +131,7 @@ def test_a_candle_that_comes_after_it_counted_as_untraded_takes_its_place() -> N
     assert book.panels["5m"].filled[row].sum() == 1
     book.take([replace(btc, began_ms=now + 1000)], now + 1000)
     assert not book.panels["5m"].filled[row].any()
-    assert book.revised == 1
+    assert book.tally.revised == 1
 
 
 def test_an_answer_cut_at_200_rows_says_nothing_about_what_lies_beyond() -> None:

@@ -48,7 +48,7 @@ class Parted:
     def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
         self.asked = list(requests)
         answers = [self.exchange.answer(request, self.clock.now_ms()) for request in self.asked]
-        parts = [answer for answer in answers[:-1] if answer.request.purpose is Purpose.CLOSE]
+        parts = [answer for answer in answers if answer.request.purpose is Purpose.CLOSE][:-1]
         for part in parts:
             yield CandleSweep("binance", [part], [], [], is_last=False)
             self.shown.append(self.newest())

@@ -46,7 +46,7 @@ def cycle(book: Book, store: TrainingStore, now_ms: int, exchange: Exchange = EX
     signals.score_history(book)
     made = [*signals.finals(book, now_ms, Context()), *signals.late_finals(book, now_ms)]
     recorder = Recorder(store, CONFIG)
-    recorder.keep_candles(book.newly_closed())
+    recorder.keep_candles(book.newly_closed(), NOW)
     return made
 
 
@@ -63,7 +63,7 @@ def test_only_what_came_since_is_asked_for(store: TrainingStore) -> None:
     asked = wanted(book, later)
     assert {(request.market, request.timeframe) for request in asked} == {(BTC, "5m"), (ETH, "5m")}
     newest = NOW - NOW % STEP - STEP
-    assert {request.since_ms for request in asked} == {newest - (UNSURE - 1) * STEP}
+    assert {request.since_ms for request in asked} == {newest - UNSURE * STEP}  # the newest sure one once more
 
 
 def test_a_warm_book_is_a_cold_one_to_the_last_score(store: TrainingStore) -> None:

@@ -130,12 +130,13 @@ def candle_answer(
     as_of_ms : int
         Market time up to which the connection is known to have told everything.
     """
-    columns = kept.columns(request.since_ms, step_ms)
+    since_ms = request.since_ms + request.again * step_ms
+    columns = kept.columns(since_ms, step_ms)
     opened = columns.open_time
     forming = open_time_of(as_of_ms, step_ms)
-    if not len(opened) or columns.dropped or len(opened) >= request.limit:
+    if not len(opened) or columns.dropped or len(opened) >= request.limit - request.again:
         return None
-    if int(opened[0]) != request.since_ms or int(opened[-1]) != request.since_ms + (len(opened) - 1) * step_ms:
+    if int(opened[0]) != since_ms or int(opened[-1]) != since_ms + (len(opened) - 1) * step_ms:
         return None
     if int(opened[-1]) < forming - (step_ms if as_of_ms - forming < grace_ms else 0):
         return None
