@@ -13,6 +13,7 @@ import numpy as np
 from scanner.core.candles import Bool, Candles, Float, Int
 
 EVERY = slice(None)
+SPARE = 24  # columns at the end, so that few of the steps in time have to copy all candles
 
 
 class Panel:
@@ -40,31 +41,49 @@ class Panel:
     """
 
     COLUMNS = ("open", "high", "low", "close", "volume", "score")
+    FIELDS = (*COLUMNS, "filled")
+    open: Float
+    high: Float
+    low: Float
+    close: Float
+    volume: Float
+    score: Float
+    filled: Bool
 
     def __init__(self, markets: int, timeframe_ms: int, length: int) -> None:
-        self.timeframe_ms = timeframe_ms
+        self.timeframe_ms, self.length = timeframe_ms, length
         self.end_ms = 0
-        shape = (markets, length)
-        self.open, self.high, self.low, self.close, self.volume, self.score = (
-            np.full(shape, np.nan) for _ in self.COLUMNS
-        )
-        self.filled: Bool = np.zeros(shape, dtype=bool)
+        self._whole = {name: _blank(name, markets, length + SPARE) for name in self.FIELDS}
+        self._show(0)
 
-    def begin_with(self, other: Panel, rows: Int, theirs: Int) -> None:
-        """Take over the candles of the rows `theirs` of a panel of the same timeframe and length, as `rows` here."""
-        self.end_ms = other.end_ms
-        for name in (*self.COLUMNS, "filled"):
-            getattr(self, name)[rows] = getattr(other, name)[theirs]
+    def _show(self, start: int) -> None:
+        """Let the panel begin at a column of the arrays it lies in."""
+        self._start = start
+        for name, array in self._whole.items():
+            setattr(self, name, array[:, start : start + self.length])
+
+    def moved(self, rows: Int, to: Int, markets: int) -> Panel:
+        """A panel of so many markets that takes over the candles of `rows`, as rows `to`; this one is left without any.
+
+        One array after the other, so that no more memory is needed than for one.
+        """
+        other = Panel(0, self.timeframe_ms, self.length)
+        other.end_ms = self.end_ms
+        for name in self.FIELDS:
+            array = _blank(name, markets, self.length + SPARE)
+            array[to] = self._whole[name][rows]
+            other._whole[name] = array
+            self._whole[name] = _blank(name, 0, self.length + SPARE)
+            delattr(self, name)
+        other._show(self._start)
+        self._show(self._start)
+        return other
 
     def forget(self, rows: Int) -> None:
         """Know no candle of some markets."""
         for name in self.COLUMNS:
             getattr(self, name)[rows] = np.nan
         self.filled[rows] = False
-
-    @property
-    def length(self) -> int:
-        return self.close.shape[1]
 
     @property
     def open_time(self) -> Int:
@@ -93,16 +112,23 @@ class Panel:
         return np.array([getattr(self, name)[row, column] for name in self.COLUMNS[:5]])
 
     def advance_to(self, open_ms: int) -> None:
-        """Make `open_ms` the last column: one shift for all markets; never goes back."""
+        """Make `open_ms` the last column: one step for all markets; never goes back."""
         steps = (open_ms - self.end_ms) // self.timeframe_ms
         if steps <= 0:
             return
-        kept = max(self.length - steps, 0)
-        for name in (*self.COLUMNS, "filled"):
-            column = getattr(self, name)
-            column[:, :kept] = column[:, self.length - kept :].copy()
-            column[:, kept:] = False if name == "filled" else np.nan
+        if self._start + steps <= SPARE:
+            self._show(self._start + steps)
+        else:
+            self._shift(max(self.length - steps, 0))
         self.end_ms = open_ms
+
+    def _shift(self, kept: int) -> None:
+        """Move the newest `kept` columns to the beginning of the arrays; the others are blank."""
+        end = self._start + self.length
+        for name, array in self._whole.items():
+            array[:, :kept] = array[:, end - kept : end].copy()
+            array[:, kept:] = _unknown(name)
+        self._show(0)
 
     def put(self, row: Int, open_ms: Int, candles: Candles) -> None:
         """Write candles, flat arrays of equal length; the newest word on a candle wins, too old ones are dropped."""
@@ -158,6 +184,15 @@ class Panel:
         values: Float = getattr(self, name)[rows, max(stop - length, 0) : stop].astype(np.float64)
         short = length - values.shape[1]
         return np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan) if short else np.ascontiguousarray(values)
+
+
+def _blank(name: str, markets: int, columns: int) -> Any:
+    """An array in which nothing is known."""
+    return np.full((markets, columns), _unknown(name))
+
+
+def _unknown(name: str) -> float | bool:
+    return False if name == "filled" else np.nan
 
 
 def assemble(

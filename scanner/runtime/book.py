@@ -82,23 +82,24 @@ class Book:
     """
 
     def __init__(
-        self, exchange: str, markets: Sequence[Market], config: StreamConfig, started_ms: int, *, simulated: bool
+        self,
+        exchange: str,
+        markets: Sequence[Market],
+        config: StreamConfig,
+        started_ms: int,
+        *,
+        simulated: bool,
+        panels: dict[str, Panel] | None = None,
     ) -> None:
         self.exchange, self.markets, self.config, self.simulated = exchange, tuple(markets), config, simulated
         self.started_ms, self.ends_ms = started_ms, NEVER_MS
         self._lock = threading.Lock()
+        self._successor: Book | None = None  # has taken the candles over
         self.base = config.base_timeframe
         self.style_of = {timeframe: style for style, timeframe in config.styles.items()}
         self._row_of = {market: row for row, market in enumerate(self.markets)}
-        keep = max(config.max_candles_per_timeframe, HISTORY) + WINDOW
-        longest = max(length_ms(timeframe) for timeframe in self.style_of) // length_ms(self.base)
         count = len(self.markets)
-        self.panels = {
-            timeframe: Panel(
-                count, length_ms(timeframe), max(keep, 2 * longest + 2) if timeframe == self.base else keep
-            )
-            for timeframe in self.style_of
-        }
+        self.panels = panels if panels is not None else new_panels(config, count)
         self.loaded = {timeframe: np.zeros(count, dtype=bool) for timeframe in self.style_of}
         self.final_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
         self.told_through_ms = {timeframe: np.full(count, -1, dtype=np.int64) for timeframe in self.style_of}
@@ -119,13 +120,23 @@ class Book:
         return self.with_markets((*self.markets, *listed), now_ms)
 
     def with_markets(self, markets: Sequence[Market], now_ms: int) -> Book:
-        """A book of just these markets: what is known of them is carried over, the new ones begin now, others leave."""
-        book = Book(self.exchange, markets, self.config, self.started_ms, simulated=self.simulated)
+        """A book of just these markets: what is known of them is carried over, the new ones begin now, others leave.
+
+        The candles move, they are not copied: whoever still reads this book is answered by the new one.
+        """
+        rows = np.array([row for row, market in enumerate(markets) if market in self._row_of], dtype=np.int64)
+        known = np.array([self._row_of[markets[row]] for row in rows], dtype=np.int64)
+        with self._lock:
+            panels = {name: panel.moved(known, rows, len(markets)) for name, panel in self.panels.items()}
+            book = Book(self.exchange, markets, self.config, self.started_ms, simulated=self.simulated, panels=panels)
+            self._carry(book, rows, known, now_ms)
+            self._successor = book
+        return book
+
+    def _carry(self, book: Book, rows: Int, known: Int, now_ms: int) -> None:
+        """What is known of the rows `known` beside candles becomes that of `rows` of a new book."""
         book.ends_ms = self.ends_ms
-        rows = np.array([row for row, market in enumerate(book.markets) if market in self._row_of], dtype=np.int64)
-        known = np.array([self._row_of[book.markets[row]] for row in rows], dtype=np.int64)
         for timeframe, panel in self.panels.items():
-            book.panels[timeframe].begin_with(panel, rows, known)
             book.told_through_ms[timeframe][:] = open_time_of(now_ms, panel.timeframe_ms) - panel.timeframe_ms
             for name in CARRIED:
                 getattr(book, name)[timeframe][rows] = getattr(self, name)[timeframe][known]
@@ -134,7 +145,6 @@ class Book:
         book.unproven[rows] = self.unproven[known]
         book._claimed_ms[rows], book._changed_ms[rows] = self._claimed_ms[known], self._changed_ms[known]
         book.tally = self.tally
-        return book
 
     def row_of(self, market: Market) -> int:
         return self._row_of[market]
@@ -471,7 +481,9 @@ class Book:
     def closed_base(self) -> Float:
         """Closes of the base timeframe's closed candles: float64[M, T], NaN where unknown."""
         with self._lock:
-            return self.panels[self.base].close[:, :-1].copy()
+            if self._successor is None:
+                return self.panels[self.base].close[:, :-1].copy()
+        return self._successor.closed_base()
 
     def newest(
         self, timeframe: str, rows: Int | None, length: int, now_ms: int, price: Float, price_ms: Int
@@ -490,6 +502,8 @@ class Book:
         """
         panel, rows = self.panels[timeframe], np.arange(len(self.markets)) if rows is None else rows
         with self._lock:
+            if self._successor is not None:
+                return self._newest_of(self._successor, timeframe, rows, length, now_ms, price, price_ms)
             open_ms = panel.end_ms
             window = self.window_now(panel, rows, open_ms, length, price, price_ms)
             recent = now_ms - self.as_of_ms <= 3 * length_ms(self.base)
@@ -498,13 +512,41 @@ class Book:
             column[unusable] = np.nan
         return open_ms - panel.timeframe_ms * np.arange(length - 1, -1, -1, dtype=np.int64), window
 
+    def _newest_of(
+        self, book: Book, timeframe: str, rows: Int, length: int, now_ms: int, price: Float, price_ms: Int
+    ) -> tuple[Int, Candles]:
+        """The same from the book that has taken these markets over; all NaN for those it does not hold."""
+        mine = self.rows_of(book.markets)
+        own_price, own_price_ms = np.where(mine >= 0, price[mine], np.nan), np.where(mine >= 0, price_ms[mine], 0)
+        theirs = book.rows_of([self.markets[row] for row in rows])
+        open_ms, window = book.newest(timeframe, theirs, length, now_ms, own_price, own_price_ms)
+        for column in window.columns():
+            column[theirs < 0] = np.nan
+        return open_ms, window
+
     def candles_of(self, market: Market, timeframe: str) -> tuple[Int, Candles]:
-        """The newest candles of one market, at most `max_candles_per_timeframe`, the forming one included."""
+        """The newest candles of one market, at most `max_candles_per_timeframe`, the forming one included.
+
+        None of a market that has just left.
+        """
+        if not self.holds(market):
+            return np.empty(0, dtype=np.int64), Candles(*(np.empty(0) for _ in Panel.COLUMNS[:5]))
         panel, row = self.panels[timeframe], self._row_of[market]
         with self._lock:
+            if self._successor is not None:
+                return self._successor.candles_of(market, timeframe)
             columns = np.flatnonzero(~np.isnan(panel.close[row]))[-self.config.max_candles_per_timeframe :]
             kept = Candles(*(getattr(panel, name)[row, columns] for name in Panel.COLUMNS[:5]))
             return panel.open_time[columns], kept
+
+
+def new_panels(config: StreamConfig, markets: int) -> dict[str, Panel]:
+    """A panel of every timeframe; the shortest one is long enough to assemble the longest."""
+    base, base_ms = config.base_timeframe, length_ms(config.base_timeframe)
+    keep = max(config.max_candles_per_timeframe, HISTORY) + WINDOW
+    longest = max(length_ms(timeframe) for timeframe in config.styles.values()) // base_ms
+    lengths = {name: max(keep, 2 * longest + 2) if name == base else keep for name in config.styles.values()}
+    return {name: Panel(markets, length_ms(name), length) for name, length in lengths.items()}
 
 
 def _is_capped(answer: CandleAnswer) -> bool:

@@ -160,3 +160,29 @@ def test_a_candle_nobody_has_traded_yet_begins_at_the_previous_close(price: floa
     nothing = Candles(*(one(np.nan) for _ in range(5)))
     now = forming(closed_candles(), nothing, one(price), one(0.5))
     assert (now.open[0], now.close[0], now.volume[0]) == (100, close, 5.0)
+
+
+def test_many_steps_in_time_keep_what_the_last_columns_hold() -> None:
+    """Steps of all lengths, over the end of the spare columns and beyond the panel."""
+    rng = np.random.default_rng(1)
+    panel, known = Panel(2, STEP, 6), {}
+    for step in rng.integers(0, 9, 200):
+        open_ms = panel.end_ms + int(step) * STEP if panel.end_ms else T0
+        value = float(rng.uniform(1, 2))
+        panel.put(np.array([0]), np.array([open_ms]), Candles(*[np.array([value])] * 5))
+        panel.score[1, -1] = value
+        known[open_ms] = value
+        expected = [known.get(int(moment), np.nan) for moment in panel.open_time]
+        np.testing.assert_array_equal(panel.close[0], expected)
+        np.testing.assert_array_equal(panel.score[1], expected)
+        assert np.isnan(panel.close[1]).all()
+        assert not panel.filled.any()
+
+
+def test_candles_move_to_a_panel_of_other_markets() -> None:
+    panel = Panel(3, STEP, 4)
+    panel.put(np.arange(3), np.full(3, T0), Candles(*[np.array([1.0, 2.0, 3.0])] * 5))
+    panel.advance_to(T0 + STEP)
+    other = panel.moved(np.array([2, 0]), np.array([0, 1]), 4)
+    np.testing.assert_array_equal(other.close[:, -2], [3.0, 1.0, np.nan, np.nan])
+    assert (other.end_ms, other.length, len(panel.close)) == (T0 + STEP, 4, 0)

@@ -10,6 +10,7 @@ import pytest
 from scanner.config import StreamConfig
 from scanner.core.analysis import analyse
 from scanner.core.candles import Candles, Int
+from scanner.core.panel import Panel
 from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.markets import Market
 from scanner.runtime.asking import wanted
@@ -363,15 +364,31 @@ def test_candles_for_the_store_are_handed_out_once_and_only_when_final() -> None
     assert [part.open_time.tolist() for part in book.newly_closed()] == [[NOW - NOW % STEP]] * 2
 
 
+def test_who_still_reads_a_book_is_answered_by_the_one_that_took_its_markets_over() -> None:
+    book, exchange = opened()
+    cycle(book, exchange, NOW)
+    price, price_ms = np.array([123.0, 45.0]), np.array([NOW, NOW])
+    times, before = book.newest("1h", np.array([1, 0]), 30, NOW, price, price_ms)
+    closes, own = book.closed_base(), book.candles_of(ETH, "5m")[1]
+    book.with_markets([ETH], NOW)
+    after_times, after = book.newest("1h", np.array([1, 0]), 30, NOW, price, price_ms)
+    np.testing.assert_array_equal(after_times, times)
+    for name in Panel.COLUMNS[:5]:
+        np.testing.assert_array_equal(getattr(after, name)[0], getattr(before, name)[0], err_msg=name)
+        assert np.isnan(getattr(after, name)[1]).all()  # it has left
+    np.testing.assert_array_equal(book.closed_base(), closes[[1]])
+    np.testing.assert_array_equal(book.candles_of(ETH, "5m")[1].close, own.close)
+    assert len(book.candles_of(BTC, "5m")[0]) == 0
+
+
 def test_a_market_that_leaves_takes_nothing_from_those_that_stay() -> None:
     book, exchange = opened()
     cycle(book, exchange, NOW)
+    before = {timeframe: book.candles_of(ETH, timeframe)[1].close for timeframe in book.timeframes}
     alone = book.with_markets([ETH], NOW + STEP)
     assert {(r.market, r.timeframe, r.purpose) for r in wanted(alone, NOW + STEP)} == {(ETH, "5m", Purpose.CLOSE)}
     for timeframe in alone.timeframes:
-        np.testing.assert_array_equal(
-            alone.candles_of(ETH, timeframe)[1].close, book.candles_of(ETH, timeframe)[1].close
-        )
+        np.testing.assert_array_equal(alone.candles_of(ETH, timeframe)[1].close, before[timeframe])
     made = cycle(alone, exchange, NOW + STEP)
     assert [(batch.timeframe, batch.markets) for batch in made] == [("5m", (ETH,))]
 

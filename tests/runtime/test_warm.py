@@ -222,9 +222,10 @@ def test_a_market_that_joins_later_begins_with_what_is_stored_too(store: Trainin
     grown = book.grown([ETH], later + STEP)
     assert warm(grown, store, [ETH], later + STEP) == []
     assert not [request for request in wanted(grown, later + STEP) if request.limit > 100]
-    cycle(book, store, later + 3 * STEP)
+    alone = grown.with_markets([BTC], later + STEP)
+    cycle(alone, store, later + 3 * STEP)
     away = later + 5 * STEP
-    grown = book.grown([ETH], away)
+    grown = alone.grown([ETH], away)
     warm(grown, store, [ETH], away)
     made = {
         (str(m), int(b.candle_time[0])) for b in cycle(grown, store, away) for m in b.markets if b.timeframe == "5m"
