@@ -25,13 +25,14 @@ from scanner.records import iso
 from scanner.runtime import frames
 from scanner.store import arrays, names
 from scanner.store.store import TrainingStore
-from scanner.timeframes import DAY_MS, length_ms
+from scanner.timeframes import DAY_MS, MINUTE_MS, length_ms
 
 MARKET = Market("binance", "BTC/USDT")
 DAYS = 30
 ROUTE = "/api/scanner/training-data/BTC/USDT"
-ASKED = ("", "?format=csv", "?format=parquet", "?final_only=true")
+ASKED = ("", "?format=csv", "?format=parquet", "?final_only=true", "/features", "/features?format=parquet")
 AT_ONCE = 6
+FIVE_MINUTES_MS = 5 * MINUTE_MS
 
 
 def main() -> None:
@@ -124,7 +125,8 @@ def _fill(folder: Path, megabytes: int) -> None:
     by_file: dict[str, list[bytes]] = {}
     for number in range(count):
         moment_ms = now_ms - (count - number) * DAYS * DAY_MS // count + 1
-        record = {**pattern, "timestamp": iso(moment_ms), "candle_closed": number % 10 == 0}
+        opened = iso(moment_ms // FIVE_MINUTES_MS * FIVE_MINUTES_MS - FIVE_MINUTES_MS)
+        record = {**pattern, "timestamp": iso(moment_ms), "candle_time": opened, "candle_closed": number % 10 == 0}
         name = names.day_file(MARKET, moment_ms)
         by_file.setdefault(name, []).append(arrays.encode(record))
     for name, lines in by_file.items():

@@ -81,8 +81,15 @@ class Excerpt:
         """
         with ExitStack() as stack:
             opened: dict[int, IO[bytes]] = {}
+            held, size = [], 0
             for file, begin, end in self._runs():
-                yield self._read(opened, stack, file, begin, end)
+                held.append(self._read(opened, stack, file, begin, end))
+                size += end - begin
+                if size >= PIECE:
+                    yield b",".join(held)
+                    held, size = [], 0
+            if held:
+                yield b",".join(held)
 
     def records(self) -> Iterator[list[Record]]:
         """The same as records, some at a time."""
