@@ -70,8 +70,12 @@ class Venue:
         return {spec.id: spec.simulated for spec in self.specs}
 
 
-def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recording | None = None) -> Venue:
+def open_venue(
+    exchanges: Sequence[str], settings: Settings, recording: Recording | None = None, *, over: bool = False
+) -> Venue:
     """The venue for these exchange ids; starts the embedded servers that it needs.
+
+    A replay begins where its recording has history enough to scan; where `over`, at its end, all of it being history.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def open_venue(exchanges: Sequence[str], settings: Settings, recording: Recordin
     if any(exchange in (SPOT_REPLAY, FUTURES_REPLAY) for exchange in exchanges):
         if recording is None:
             raise InvalidInput("exchanges", list(exchanges), "asks for a replay; name the recording (SCANNER_REPLAY)")
-        return _replay_venue(exchanges, settings, recording)
+        return _replay_venue(exchanges, replace(settings, speed=FASTEST) if over else settings, recording, over)
     clock = ScaledClock(WallClock().now_ms(), settings.speed)
     source = generated(settings.seed, settings.simulated_markets)
     server = SimulatedExchange(source, clock, limits=_limits(settings.speed))
@@ -99,8 +103,9 @@ def spoken(exchanges: Sequence[str]) -> tuple[ExchangeSpec, ...]:
     )
 
 
-def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording) -> Venue:
-    clock = ScaledClock(replay_start_ms(recording), settings.speed, until_ms=recording.end_ms + AFTERMATH_MS)
+def _replay_venue(exchanges: Sequence[str], settings: Settings, recording: Recording, over: bool) -> Venue:
+    until_ms = recording.end_ms + AFTERMATH_MS
+    clock = ScaledClock(until_ms if over else replay_start_ms(recording), settings.speed, until_ms)
     server = SimulatedExchange(recording, clock, limits=_limits(settings.speed))
     server.start()
     specs = _embedded_specs(exchanges, server.url, settings)

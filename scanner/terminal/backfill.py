@@ -25,7 +25,7 @@ from scanner.runtime.venue import open_venue
 from scanner.settings import Settings, listed, option
 from scanner.store.store import TrainingStore
 from scanner.terminal.backfill_report import Shown, summary
-from scanner.terminal.options import read_config, read_symbols
+from scanner.terminal.options import read_config, read_exchanges, read_symbols
 from scanner.timeframes import LENGTH_MS
 from scanner.universe import Universe
 
@@ -40,6 +40,8 @@ examples:
       a month of the ten default symbols on the embedded simulated exchange
   python continuous_scanner.py backfill --symbols BTC/USDT,ETH/USDT --exchanges binance --days 90
       three months of two markets of a real exchange
+  python continuous_scanner.py backfill --replay recorded.parquet --symbols all --days 90
+      the signals of recorded candles; the days end where the recording does
   python continuous_scanner.py backfill --universe quote=USDT,top=50 --exchanges binance --timeframes 1h,4h
       a month of what are now the 50 largest markets, on two timeframes
 
@@ -76,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--universe", metavar="RULE", help="a rule in place of symbols, applied to today's list")
     what.add_argument("--simulated", action="store_true", help="fetch from the embedded simulated exchange")
+    what.add_argument("--replay", metavar="FILE", help="take recorded candles: a Parquet file, or a folder of them")
     what.add_argument(
         "--days",
         metavar="N",
@@ -103,12 +106,12 @@ def parse(arguments: Sequence[str], base: Settings) -> BackfillOptions:
     for name, text in vars(given).items():
         if isinstance(text, str) and not text.strip():
             raise InvalidInput(option(name), text, "is empty")
-    exchanges = None if given.exchanges is None else listed(given.exchanges, "--exchanges")
-    _check_exchanges(given, exchanges)
+    exchanges = read_exchanges(given)
     if given.data_dir and Path(given.data_dir).is_file():
         raise InvalidInput("--data-dir", given.data_dir, "is a file, not a folder")
-    texts = {"data_dir": given.data_dir, "log_level": given.log_level or "WARNING"}
+    texts = {"data_dir": given.data_dir, "log_level": given.log_level or "WARNING", "replay": given.replay}
     texts |= {"simulated": "1", "replay": ""} if given.simulated else {}
+    texts |= {"simulated": "0"} if given.replay else {}
     symbols, universe = read_symbols(given)
     return BackfillOptions(
         settings=base.changed(texts, option),
@@ -129,7 +132,7 @@ def main(arguments: Sequence[str], environ: dict[str, str], console: Console | N
         set_up_logging(options.settings.log_level)
         service = ScannerService(replace(options.settings, resume=False))
         order = service.order(options.symbols, options.exchanges, options.config, options.universe)
-        _check_order(order)
+        _check_order(order, service)
         store = TrainingStore(options.settings.data_dir)
         store.open()
     except ScannerError as error:
@@ -160,7 +163,7 @@ def _backfill(
 ) -> Backfill:
     """Run it on a thread of its own, showing how it goes, until it is over or a signal comes."""
     room = capacity(order.config, options.settings.memory_mb)
-    venue = open_venue(order.exchanges, options.settings)
+    venue = open_venue(order.exchanges, options.settings, service.recording(), over=True)
     try:
         backfill = Backfill(order, options.days, venue, store, service.renames, room)
         with ThreadPoolExecutor(1, thread_name_prefix=NAME) as pool, Shown(console) as shown:
@@ -176,15 +179,9 @@ def _backfill(
         venue.close()
 
 
-def _check_exchanges(given: argparse.Namespace, exchanges: Sequence[str] | None) -> None:
-    if exchanges and given.simulated and not set(exchanges) <= set(SIMULATIONS):
-        known = ", ".join(SIMULATIONS)
-        raise InvalidInput("--exchanges", given.exchanges, f"contradicts --simulated, which knows {known}")
-
-
-def _check_order(order: StartOrder) -> None:
-    if set(order.exchanges) & set(REPLAYS):
-        expected = "names a recording, whose candles are there already; --simulated or real exchanges have a history"
+def _check_order(order: StartOrder, service: ScannerService) -> None:
+    if set(order.exchanges) & set(REPLAYS) and service.recording() is None:
+        expected = "names a recording; --replay says which"
         raise InvalidInput("--exchanges", ",".join(order.exchanges), expected)
 
 

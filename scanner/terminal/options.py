@@ -108,7 +108,7 @@ def parse(arguments: Sequence[str], base: Settings) -> Options:
     for name, text in vars(given).items():
         if isinstance(text, str) and not text.strip():
             raise InvalidInput(option(name), text, "is empty")
-    exchanges = _exchanges(given)
+    exchanges = read_exchanges(given)
     symbols, universe = read_symbols(given)
     return Options(
         settings=_settings(given, exchanges, base),
@@ -150,7 +150,7 @@ def _config(given: argparse.Namespace) -> StreamConfig:
     return replace(config, transport=given.transport)
 
 
-def _exchanges(given: argparse.Namespace) -> list[str] | None:
+def read_exchanges(given: argparse.Namespace) -> list[str] | None:
     """The exchanges asked for; others than its own contradict --simulated and --replay."""
     if given.simulated and given.replay:
         raise InvalidInput("--replay", given.replay, "and --simulated exclude each other")

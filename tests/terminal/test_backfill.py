@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -97,6 +98,22 @@ def test_what_was_interrupted_and_killed_goes_on_and_ends_as_what_was_not(tmp_pa
     assert all(TrainingStore(data).holes(market, "5m") == [] for market in TrainingStore(data).markets())
 
 
+def test_a_recording_is_history_too(tmp_path: Path) -> None:
+    close = 100 * np.cumprod(1 + np.random.default_rng(3).normal(0, 0.002, 500))
+    end_ms, opened = 1_750_118_400_000, np.append(100, close[:-1])
+    candles = {"symbol": "BTC/USDT", "timestamp": end_ms - 300_000 * np.arange(500, 0, -1), "volume": 10.0}
+    prices = {"open": opened, "high": np.maximum(opened, close), "low": np.minimum(opened, close), "close": close}
+    pd.DataFrame(candles | prices).to_parquet(tmp_path / "candles.parquet")
+    with running(
+        [*SCANNER, "backfill", "--replay", "candles.parquet", "--symbols", "all", "--days", "1"], tmp_path
+    ) as child:
+        assert child.wait() == 0, child.err
+        assert "  candles fetched: 5m 500, 1h 41" in child.out
+    found = [key for key in signals(tmp_path / "training_data") if "5m" in key]
+    assert len(found) == 288  # of the last day
+    assert max(key[-1] for key in found) == "2025-06-16T23:55:00+00:00"
+
+
 def test_on_a_terminal_it_shows_bars_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     with on_terminal(MANY, tmp_path) as child:
         child.wait_until_said(r"candles +\S+ +\d+ of [1-9]\d+ \d:\d\d:\d\d left")
@@ -117,6 +134,7 @@ def test_on_a_terminal_it_shows_bars_and_ctrl_c_ends_it(tmp_path: Path) -> None:
         ("--timeframes 7m", "--timeframes: '7m' names 7m, which is not configured; there are 5m, 1h, 4h, 1d"),
         ("--exchanges binance", "--exchanges: 'binance' contradicts --simulated"),
         ("--universe top=2 --symbols BTC/USDT", "--universe"),
+        ("--replay candles.parquet", "--replay: 'candles.parquet' and --simulated exclude each other"),
     ],
 )
 def test_wrong_options_are_refused_by_name(arguments: str, named: str) -> None:
