@@ -17,6 +17,8 @@ _HOMES = {
     "DataPersistenceManager": "scanner.store.persistence",
     "MarketTick": "scanner.records",
     "MomentumScanner": "scanner.fullscan.scanner",
+    "NothingStored": "scanner.errors",
+    "ScannerError": "scanner.errors",
     "StreamConfig": "scanner.config",
     "TechnicalIndicators": "scanner.fullscan.indicators",
     "TradingConfig": "scanner.fullscan.settings",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.child import SCANNER, running
 from tests.waiting import wait_for
 
 
@@ -42,3 +43,13 @@ def installed(tmp_path: Path) -> Path:
     for name in (".installed", ".installed-dev"):
         (tmp_path / "venv" / name).touch()
     return tmp_path / "venv"
+
+
+@pytest.fixture(scope="session")
+def backfilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with three days of two simulated markets."""
+    folder = tmp_path_factory.mktemp("backfilled")
+    options = ["--simulated", "--symbols", "BTC/USDT,ETH/USDT", "--days", "3"]
+    with running([*SCANNER, "backfill", *options], folder) as child:
+        assert child.wait(60) == 0, child.err
+    return folder / "training_data"

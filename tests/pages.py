@@ -1,4 +1,4 @@
-"""Reading the pages: README.md and docs/, their headings, tables and blocks."""
+"""Reading the pages: README.md, docs/ and examples/README.md, their headings, tables and blocks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES = {path.name: path.read_text(encoding="utf-8") for path in FILES}
+EXAMPLES = "examples/README.md"
+FILES = {path.name: path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+FILES[EXAMPLES] = ROOT / EXAMPLES
+PAGES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
 ALL_TEXT = "\n".join(PAGES.values())
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

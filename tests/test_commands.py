@@ -27,7 +27,8 @@ KINDS = {
     "program": r"(?:/usr/bin/time -v )?\.venv/bin/python (?:continuous_scanner|momentum_scanner)\.py.*",
     "server": r"(?:SCANNER_AUTOSTART=1 )?\.venv/bin/(?:gunicorn scanner_api:app|python scanner_api\.py)",
     "benchmark": r"\.venv/bin/python -m benchmarks\.\w+.*",
-    "environment": r"python3 -m venv \.venv|\.venv/bin/pip install -r requirements\.txt",
+    "example": r"\.venv/bin/python -m examples\.\w+.*",
+    "environment": r"python3 -m venv \.venv|\.venv/bin/pip install -r requirements(?:-examples)?\.txt",
     "proxy": r"npm (?:install|run \w+)",
     "secret": r"openssl rand .*|echo .*openssl rand .* >> \.env",
     "service": r"sudo .*",
@@ -153,6 +154,14 @@ def test_benchmarks_run(line: str, tmp_path: Path) -> None:
     with running([*words_of(line), *shorter], tmp_path, ROOT) as child:
         assert child.wait(60) == 0, child.err
         assert all(re.search(pattern, child.out) for pattern in said or ("usage: ",)), child.out
+
+
+@each("example")
+def test_examples_run_on_a_few_days(line: str, backfilled: Path, tmp_path: Path) -> None:
+    own = [word.replace("binance:", "simulated:") for word in words_of(line)]
+    with running([*own, "--data-dir", str(backfilled)], tmp_path, ROOT) as child:  # the last --data-dir counts
+        assert child.wait(60) == 0, child.err
+        assert "\nSIMULATED DATA: " in child.out
 
 
 @each("environment")

@@ -29,7 +29,7 @@ from scanner.store.parts import part_of
 from scanner.terminal import backfill, full_scan
 from scanner.terminal.options import parser
 from scanner.timeframes import LENGTH_MS
-from tests.pages import ALL_TEXT, FENCED, FILES, PAGES, ROOT, blocks, keys, rows, section, slugs
+from tests.pages import ALL_TEXT, EXAMPLES, FENCED, FILES, PAGES, ROOT, blocks, keys, rows, section, slugs
 from tests.test_rooms import ROOMS
 
 each_page = pytest.mark.parametrize("name", PAGES)
@@ -39,7 +39,7 @@ each_page = pytest.mark.parametrize("name", PAGES)
 
 @each_page
 def test_links_lead_somewhere(name: str) -> None:
-    path = next(path for path in FILES if path.name == name)
+    path = FILES[name]
     prose = FENCED.sub("", PAGES[name])
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", prose):
         linked = path.parent / target if target else path
@@ -53,7 +53,7 @@ def test_python_blocks_compile(name: str) -> None:
         compile(block, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-ELSEWHERE = {"README.md", "CONTINUOUS_SCANNER_GUIDE.md"}  # these want files of a scan: `test_guides`
+ELSEWHERE = {"README.md", "CONTINUOUS_SCANNER_GUIDE.md", EXAMPLES}  # these want files of a scan
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if blocks(PAGES[name], "python") and name not in ELSEWHERE])
@@ -79,7 +79,7 @@ def test_data_blocks_parse(name: str) -> None:
 @each_page
 def test_named_files_exist(name: str) -> None:
     for path in re.findall(
-        r"`((?:scanner|tests|benchmarks|docs)/[\w./]*|\w+(?:\.\w+)*\.(?:py|toml|txt))`", PAGES[name]
+        r"`((?:scanner|tests|benchmarks|docs|examples)/[\w./]*|\w+(?:\.\w+)*\.(?:py|toml|txt))`", PAGES[name]
     ):
         assert (ROOT / path).exists(), path
 

@@ -21,6 +21,7 @@ RUN_BY = {
         "tests/test_guides.py: world",
         "tests/test_guides.py: test_the_program_of_the_readme_scans_and_reads_what_it_kept",
         "tests/test_guides.py: test_the_full_scan_of_the_readme_ranks_an_exchange",
+        "tests/examples/test_programs.py: test_the_programs_of_the_page_run",
     ],
     "sql": ["tests/test_guides.py: test_sql_blocks_answer_as_pandas_does"],
     "ts": ["server/test/guide.test.ts: exampleProgram"],

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import scanner
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "scanner"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -40,6 +42,8 @@ OWNERS = {
     "flask": ("api", {"scanner_api.py"}),
     "flask_cors": ("api", {"scanner_api.py"}),
 }
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES_MAY_USE = {"numpy", "pandas", "sklearn", "threadpoolctl", "gymnasium", "examples"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -105,3 +109,17 @@ def test_each_foreign_world_has_one_door(path, library):
     if library in {name.partition(".")[0] for name in imports_of(path)}:
         inside = path.is_relative_to(PACKAGE) and room_of(path) == owner
         assert inside or path.name in doors
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=id_of)
+def test_examples_use_what_any_program_may(path):
+    names = imports_of(path)
+    ours = {name for name in names if name.partition(".")[0] == "scanner"}
+    assert ours <= {f"scanner.{name}" for name in scanner._HOMES}
+    others = {name.partition(".")[0] for name in names - ours}
+    assert others - STANDARD <= EXAMPLES_MAY_USE
+
+
+@pytest.mark.parametrize("path", [*MODULES, *sorted(ROOT.glob("*.py"))], ids=id_of)
+def test_nothing_needs_the_examples(path):
+    assert not {name for name in imports_of(path) if name.partition(".")[0] in {"examples", "sklearn", "gymnasium"}}

@@ -13,7 +13,7 @@ import numpy as np
 from scanner.core.candles import Bool, Candles, Float, Int
 
 EVERY = slice(None)
-SPARE = 8  # columns at the end, so that one step in time of nine has to copy all candles
+SPARE = 24  # columns at the end, so that few of the steps in time have to copy all candles
 
 
 class Panel:
