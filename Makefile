@@ -17,7 +17,7 @@ test: test-python test-proxy
 check: check-python check-proxy
 
 test-python: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check-python: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
