@@ -226,6 +226,8 @@ class ExchangeClient:
             return None
         except ExchangeFailure as failure:
             await self._failed(failure)
+            if _concerns_exchange(failure):
+                self._tell(no_prices=failure)
             return None
         self._succeeded(answer.at_ms)
         return answer
@@ -364,9 +366,9 @@ class ExchangeClient:
         self._heard(at_ms)
 
     def _heard(self, at_ms: int) -> None:
-        """Good data of this market time are here, asked for or not."""
+        """Good prices of this market time are here, asked for or not."""
         if not self.breaker.is_open(self.steady()):
-            self._tell(failure=None, heard_at=self.steady(), last_data_ms=at_ms)
+            self._tell(failure=None, no_prices=None, heard_at=self.steady(), last_data_ms=at_ms)
 
     def _tell(self, **changes: Any) -> None:
         """Publish what is known now; a change of state is logged once."""

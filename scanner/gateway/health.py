@@ -21,13 +21,14 @@ class Health:
 
     `heard_at` is the steady time (s) of the last good data, or of the listing before there are any; `last_data_ms`
     the market time of the last good data. `unusable` says why nothing can be scanned here although it answers,
-    `no_candles` why candles do not come although prices do.
+    `no_candles` why candles do not come although prices do, `no_prices` the other way round.
     """
 
     listed: bool = False
     failure: ExchangeFailure | None = None
     unusable: str | None = None
     no_candles: ExchangeFailure | None = None
+    no_prices: ExchangeFailure | None = None
     heard_at: float = float("-inf")
     last_data_ms: int | None = None
 
@@ -44,6 +45,8 @@ class Health:
             return "late", f"no data for {silent_s:.0f} s"
         if self.no_candles is not None:
             return _word(self.no_candles), f"no candles: {self.no_candles}"
+        if self.no_prices is not None:
+            return _word(self.no_prices), f"no prices: {self.no_prices}"
         return ("connecting" if self.last_data_ms is None else "live"), None
 
 

@@ -107,8 +107,11 @@ def _in_place(old: Sequence[Market], new: Sequence[Market]) -> tuple[Market, ...
 class PriceCycle:
     """Every 5 s: the newest price of every market, in bulk."""
 
-    def __init__(self, gateway: Gateway, state: State, config: StreamConfig, deadline_s: float) -> None:
+    def __init__(
+        self, gateway: Gateway, state: State, holdings: Holdings, config: StreamConfig, deadline_s: float
+    ) -> None:
         self._gateway, self._state, self._keep = gateway, state, config.max_ticks_buffer
+        self._holdings = holdings
         self._deadline_s = deadline_s
 
     def __call__(self) -> None:
@@ -117,9 +120,9 @@ class PriceCycle:
             table = self._state.current().ticks.get(answer.exchange, TickTable.empty(()))
             table = table.of(tuple(dict.fromkeys([*markets.get(answer.exchange, ()), *answer.markets])))
             columns = (answer.price, answer.quote_volume, answer.bid, answer.ask)
-            self._state.publish_ticks(
-                answer.exchange, table.with_sweep(answer.at_ms, answer.markets, columns, self._keep)
-            )
+            table = table.with_sweep(answer.at_ms, answer.markets, columns, self._keep)
+            self._state.publish_ticks(answer.exchange, table)
+            self._holdings.feel_prices(answer.exchange, table)
 
 
 class MarketStateCycle:

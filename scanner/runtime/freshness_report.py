@@ -13,7 +13,7 @@ from scanner.errors import InvalidInput
 from scanner.gateway.answers import ExchangeState
 from scanner.markets import Wanted, parse_symbol
 from scanner.records import iso
-from scanner.runtime.freshness import DELISTED, LATE, LIVE, PERCENTILES, RESTRICTED, STATES, Freshness
+from scanner.runtime.freshness import DELISTED, LATE, LIVE, PERCENTILES, RESTRICTED, STATES, Freshness, cause_of
 from scanner.timeframes import length_ms
 
 READY_SHARE = 0.9  # of the market-timeframes that can be had, live or late, for a scan to be relied on
@@ -94,7 +94,7 @@ def _row(part: Freshness, t: int, m: int) -> dict[str, Any]:
         "symbol": market.symbol,
         "timeframe": part.timeframes[t],
         "state": STATES[state],
-        "cause": part.cause.get(state),
+        "cause": cause_of(part, t, m),
         "age_s": _rounded(part.age_s[t, m]),
         "price_age_s": _rounded(part.price_age_s[m]),
         "newest_final": iso(final_ms) if final_ms >= 0 else None,
@@ -123,18 +123,19 @@ def unready(running: bool, states: Mapping[str, ExchangeState], found: Sequence[
     total = sum(len(each) for each in counted)
     good = sum(int(((each == LIVE) | (each == LATE)).sum()) for each in counted)
     if not total and not reasons:
-        reasons.append("nothing that is scanned can be had")
+        reasons.append(f"nothing that is scanned can be had{_causes(found, (DELISTED, RESTRICTED))}")
     elif good < READY_SHARE * total:
-        reasons.append(f"{total - good} of {total} market-timeframes are behind{_worst(found)}")
+        behind = [state for state in range(len(STATES)) if state not in (LIVE, LATE, DELISTED, RESTRICTED)]
+        reasons.append(f"{total - good} of {total} market-timeframes are behind{_causes(found, behind)}")
     return reasons
 
 
-def _worst(found: Sequence[Freshness]) -> str:
-    """The causes of those that are neither live nor late."""
+def _causes(found: Sequence[Freshness], states: Sequence[int]) -> str:
+    """The causes of those in some states, each once."""
     causes = {
-        part.cause[state]
+        cause
         for part in found
-        for state in np.unique(part.state).tolist()
-        if state not in (LIVE, LATE, DELISTED, RESTRICTED)
+        for t, m in zip(*np.nonzero(np.isin(part.state, states)), strict=True)
+        if (cause := cause_of(part, int(t), int(m))) is not None
     }
     return f": {'; '.join(sorted(causes))}" if causes else ""

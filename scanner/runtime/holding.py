@@ -11,20 +11,24 @@ from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.runtime.book import Book
 from scanner.runtime.freshness import Held, Intervals, Pulse
 from scanner.runtime.state import State
+from scanner.runtime.ticks import TickTable
 
 
 class Holdings:
-    """Publishes what books hold, and remembers of each exchange when it last brought anything new. One thread's."""
+    """Publishes what books hold and when anything of an exchange last changed, candles and prices each by itself.
+
+    Candles are told by the thread of the signal stream, prices by that of the price stream.
+    """
 
     def __init__(self, state: State, intervals: Intervals) -> None:
         self._state, self._intervals = state, intervals
-        self._pulses: dict[str, Pulse] = {}
+        self._candles: dict[str, Pulse] = {}
+        self._prices: dict[str, Pulse] = {}
 
     def publish(self, book: Book, deferred: Iterable[CandleRequest], now_ms: int) -> None:
         """`deferred` are the requests that were not made in this cycle."""
-        pulse = self._pulses.setdefault(book.exchange, Pulse(now_ms))
         newest = book.newest_mark()
-        pulse.feel((newest, self._price_mark(book.exchange)), now_ms)
+        pulse = self._candles.setdefault(book.exchange, Pulse(self._intervals.signals_ms, now_ms))
         held = Held(
             markets=book.markets,
             base=book.base,
@@ -33,15 +37,16 @@ class Holdings:
             final_ms={timeframe: column.copy() for timeframe, column in book.final_through_ms.items()},
             loaded={timeframe: column.copy() for timeframe, column in book.loaded.items()},
             newest_ms=newest[0],
-            moved_ms=pulse.moved_ms,
-            patience_ms=pulse.patience_ms(self._intervals.signals_ms),
+            stir=pulse.feel(newest, now_ms),
         )
         self._state.publish_held(book.exchange, held)
 
-    def _price_mark(self, exchange: str) -> float:
-        """What the newest prices amount to."""
-        table = self._state.current().ticks.get(exchange)
-        return float(np.nansum(table.price[:, -1])) if table is not None and table.price.shape[1] else 0.0
+    def feel_prices(self, exchange: str, table: TickTable) -> None:
+        """Take note of the newest sweep of prices."""
+        at_ms = int(table.time_ms[-1])
+        pulse = self._prices.setdefault(exchange, Pulse(self._intervals.prices_ms, at_ms))
+        newest = table.price[:, -1]
+        self._state.publish_stir(exchange, pulse.feel((np.nansum(newest), np.isnan(newest).sum()), at_ms))
 
 
 def _rows_of(book: Book, deferred: Iterable[CandleRequest]) -> Bool:

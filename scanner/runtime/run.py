@@ -91,6 +91,7 @@ class Run:
         )
         self.intervals = _intervals(config, clock.speed)
         self._judged: tuple[float, list[Freshness]] = (float("-inf"), [])
+        holdings = Holdings(self.state, self.intervals)
         market_state = MarketStateCycle(self.books, self.state, config, clock)
         self._signals = SignalCycle(
             self.gateway,
@@ -101,10 +102,10 @@ class Run:
             clock,
             _deadline_s(cadence["signals"]),
             evaluate=market_state,
-            holdings=Holdings(self.state, self.intervals),
+            holdings=holdings,
         )
         jobs: dict[str, Callable[[], None]] = {
-            "prices": PriceCycle(self.gateway, self.state, config, _deadline_s(cadence["prices"])),
+            "prices": PriceCycle(self.gateway, self.state, holdings, config, _deadline_s(cadence["prices"])),
             "signals": self._signals,
             "market_state": market_state,
             "full_scan": FullScanCycle(
@@ -165,7 +166,8 @@ class Run:
             price_ms = table.newest(held.markets)[1] if table else np.zeros(len(held.markets), dtype=np.int64)
             word, cause = states[name].state, states[name].cause
             delisted = frozenset(self.gateway.delisted(name))
-            judged = judge(name, held, price_ms, self.intervals, self.gateway.now_ms(name), word, cause, delisted)
+            stir, now_ms = snapshot.prices.get(name), self.gateway.now_ms(name)
+            judged = judge(name, held, price_ms, stir, self.intervals, now_ms, word, cause, delisted)
             judged = without(judged, frozenset(held.markets) - delisted - frozenset(self.gateway.markets()[name]))
             found.append(with_delisted(judged, tuple(sorted(delisted))))
         return found

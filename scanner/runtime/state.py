@@ -14,7 +14,7 @@ import numpy as np
 from scanner.markets import Market
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.columns import Record
-from scanner.runtime.freshness import Held
+from scanner.runtime.freshness import Held, Stir
 from scanner.runtime.history import SignalHistory
 from scanner.runtime.newest import NewestSignals
 from scanner.runtime.ticks import TickTable
@@ -35,6 +35,7 @@ class Snapshot:
     candle_buffers: int = 0
     kept_signals: int = 0  # counted once per publication: a status must not count thousands of markets
     held: Mapping[str, Held] = field(default_factory=lambda: MappingProxyType({}))  # by exchange
+    prices: Mapping[str, Stir] = field(default_factory=lambda: MappingProxyType({}))  # likewise
 
 
 class State:
@@ -56,6 +57,12 @@ class State:
         with self._lock:
             ticks = MappingProxyType({**self._snapshot.ticks, exchange: table})
             self._snapshot = replace(self._snapshot, ticks=ticks)
+
+    def publish_stir(self, exchange: str, prices: Stir) -> None:
+        with self._lock:
+            self._snapshot = replace(
+                self._snapshot, prices=MappingProxyType({**self._snapshot.prices, exchange: prices})
+            )
 
     def publish_held(self, exchange: str, held: Held) -> None:
         with self._lock:

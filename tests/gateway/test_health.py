@@ -21,6 +21,7 @@ LIVE = Health(listed=True, heard_at=100.0, last_data_ms=1)
         (Health(failure=Unreachable("no answer")), "down", "no answer"),
         (replace(LIVE, no_candles=Unreachable("500")), "down", "no candles: 500"),
         (replace(LIVE, no_candles=RateLimited("429")), "limited", "no candles: 429"),
+        (replace(LIVE, no_prices=Unreachable("500")), "down", "no prices: 500"),
         (Health(failure=Unsupported("no candles")), "down", "no candles"),
         (Health(failure=RefusedRegion("451")), "restricted", "451"),
         (Health(failure=RateLimited("429")), "limited", "429"),

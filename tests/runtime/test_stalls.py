@@ -65,8 +65,27 @@ def test_an_exchange_that_says_the_same_for_ever_is_stale(scanning: ScannerServi
     server = exchange(scanning)
     server.faults.set(SPOT, ways.Frozen(server.clock.now_ms()))
     wait_for(lambda: states(scanning)["stale"] == 4, 30)
-    assert oldest(scanning)["cause"] == "simulated brings nothing new"
+    assert "over and over" in oldest(scanning)["cause"]
     server.faults.clear()
+    wait_for(lambda: states(scanning)["live"] == 4, 20)
+
+
+@pytest.mark.parametrize(("path", "what"), [(KLINES, "of its candles"), ("/api/v3/ticker", "prices")])
+def test_candles_or_prices_alone_that_stand_still_are_told(scanning: ScannerService, path: str, what: str) -> None:
+    server = exchange(scanning)
+    server.faults.set(path, ways.Frozen(server.clock.now_ms()))
+    wait_for(lambda: states(scanning)["live"] == 0, 30)
+    assert what in oldest(scanning)["cause"]
+    server.faults.clear()
+    wait_for(lambda: states(scanning)["live"] == 4, 20)
+
+
+def test_prices_that_do_not_come_make_all_stale_though_candles_do(scanning: ScannerService) -> None:
+    exchange(scanning).faults.set("/api/v3/ticker", ways.Status(500))
+    wait_for(lambda: states(scanning)["stale"] == 4, 30)
+    assert "no prices" in scanning.status()["exchanges"]["simulated"]["cause"] or "500" in oldest(scanning)["cause"]
+    assert scanning.unready()
+    exchange(scanning).faults.clear()
     wait_for(lambda: states(scanning)["live"] == 4, 20)
 
 
