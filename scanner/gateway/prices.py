@@ -8,7 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from scanner.errors import ExchangeFailure, Unsupported
+from scanner.errors import ExchangeFailure, UnknownSymbol, Unsupported
 from scanner.gateway.answers import PriceAnswer
 from scanner.gateway.budget import OverBudget, WeightTable
 from scanner.gateway.failures import own_errors
@@ -56,7 +56,7 @@ class PriceReader:
     async def _cheapest(self, kind: str, names: list[str]) -> dict[str, Any]:
         """Tickers or last prices by the cheapest call that covers all of `names`."""
         if self._can("fetchTickers") and len(names) <= self.weights.most_named:
-            return await self._tickers(kind, names)
+            return await self._named(kind, names)
         if self._can("fetchLastPrices"):
             return await self._bulk("fetch_last_prices", self.weights.last_prices, kind, names)
         if self._can("fetchTickers"):
@@ -64,6 +64,16 @@ class PriceReader:
         if self._can("fetchTicker"):
             return await self._one_by_one(names)
         raise Unsupported(f"{self.id} offers no prices")
+
+    async def _named(self, kind: str, names: list[str]) -> dict[str, Any]:
+        """Tickers of these names alone; where one of them is gone, which spoils the call, the last prices of all."""
+        try:
+            with own_errors(self.id):
+                return await self._tickers(kind, names)
+        except UnknownSymbol:
+            if not self._can("fetchLastPrices"):
+                raise
+            return dict(await self.ask(self.weights.last_prices, "fetch_last_prices", None, {"type": kind}))
 
     async def _read_statistics(self, kind: str, names: list[str]) -> None:
         """Volumes and best prices where the prices came without; prices do not wait for them when they fail."""

@@ -35,14 +35,18 @@ NOTHING, OLD_CANDLES, OLD_PRICES, SAME_CANDLES, SAME_PRICES, SPARED = range(len(
 
 @dataclass(frozen=True)
 class Stir:
-    """When anything of a kind of data of one exchange last changed, and how long that may take there; market ms."""
+    """When anything of a kind of data of one exchange last changed, and how long that may take there; market ms.
+
+    `repeats` tells that the same was seen again since.
+    """
 
     moved_ms: int
     patience_ms: int
+    repeats: bool = True
 
     def since(self, now_ms: int) -> int | None:
         """Since when the same is said over and over; None while that means nothing."""
-        return self.moved_ms if now_ms - self.moved_ms > self.patience_ms else None
+        return self.moved_ms if self.repeats and now_ms - self.moved_ms > self.patience_ms else None
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Pulse:
                 self._pauses.append(min(self._felt_ms - self._moved_ms, 2 * self._patience_ms))
             self._mark, self._moved_ms = mark, now_ms
         self._felt_ms = now_ms
-        return Stir(self._moved_ms, self._patience_ms)
+        return Stir(self._moved_ms, self._patience_ms, repeats=now_ms > self._moved_ms)
 
     @property
     def _patience_ms(self) -> int:

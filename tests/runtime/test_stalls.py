@@ -94,4 +94,5 @@ def test_a_market_that_is_delisted_is_told_and_the_other_lives(scanning: Scanner
     wait_for(lambda: states(scanning)["delisted"] == 2, 30)
     told = scanning.freshness(FreshnessQuery(state="delisted"))["markets"]
     assert {row["symbol"] for row in told} == {"ETH/USDT"}
-    assert scanning.unready() == []
+    assert states(scanning)["stale"] == 0
+    wait_for(lambda: not scanning.unready())
