@@ -285,6 +285,11 @@ def test_training_data_hold_signals_candles_and_clusters(scanned: Client) -> Non
     assert 570 <= len(dataset["ohlcv"]["5m"]) <= 577  # two days, closed candles only
 
 
+def read(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:  # a path would be opened twice, and may be replaced in between
+        return pd.read_parquet(file)
+
+
 def test_files_are_readable_while_the_scanner_runs(scanned: Client) -> None:
     folder = Path(scanned.service.settings.data_dir)
     signals = wait_for(lambda: sorted(folder.glob("signals/simulated_BTCUSDT_*.json")))
@@ -293,10 +298,10 @@ def test_files_are_readable_while_the_scanner_runs(scanned: Client) -> None:
     for timeframe in ("5m", "4h", "1h", "1d"):
         path = folder / "ohlcv" / f"simulated_BTCUSDT_{timeframe}.parquet"
         wait_for(path.exists)
-        frame = pd.read_parquet(path)
+        wait_for(lambda path=path: len(read(path)) >= 500)  # histories reach their files in due time
+        frame = read(path)
         assert list(frame.columns) == ["timestamp", "open", "high", "low", "close", "volume"]
         assert frame["timestamp"].is_monotonic_increasing
-        assert len(frame) >= 500
     clusters = wait_for(lambda: sorted(folder.glob("clustering/simulated_*.json")))
     record = json.loads(clusters[0].read_text())[0]
     assert record["symbol"].startswith("simulated:")
