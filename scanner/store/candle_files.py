@@ -60,7 +60,7 @@ class CandleFiles:
         self._periods: dict[str, list[str]] | None = None  # of every head; None where we do not own the folder
         self._totals = Totals()
         self._due: list[tuple[float, str]] = []
-        self._scheduled: set[str] = set()
+        self._scheduled: dict[str, float] = {}
         self._allowance_s, self._allowed_at = BURST_S, clock()
         self._journal, self._journalling = Journal(journal), threading.Lock()
         self._behind, self._again_at = False, 0.0  # whether candles wait that the journal has refused
@@ -163,7 +163,8 @@ class CandleFiles:
             for name, candles in batch:
                 file = self._files.get(name) or self._new(name)
                 file.add(candles)
-                self._schedule(name, 0.0 if not file.stored else _pace(name, file.stored, len(self._files)))
+                is_history = len(candles) > file.stored  # more than the file has: nobody should wait to see it
+                self._schedule(name, 0.0 if is_history else _pace(name, file.stored, len(self._files)))
 
     def _keep(self, batch: Batch) -> None:
         try:
@@ -218,20 +219,23 @@ class CandleFiles:
         return file
 
     def _schedule(self, name: str, delay_s: float) -> None:
-        if name not in self._scheduled:
-            self._scheduled.add(name)
-            heapq.heappush(self._due, (self._clock() + delay_s, name))
+        """Have a file written after `delay_s`, or sooner where that was said before."""
+        due = self._clock() + delay_s
+        if due < self._scheduled.get(name, math.inf):
+            self._scheduled[name] = due
+            heapq.heappush(self._due, (due, name))
 
     def _next_due(self) -> CandleFile | None:
         with self._lock:
             now = self._clock()
             earned_s = (now - self._allowed_at) * WRITING_SHARE
             self._allowance_s, self._allowed_at = min(BURST_S, self._allowance_s + earned_s), now
-            if self._allowance_s <= 0 or not self._due or self._due[0][0] > now:
-                return None
-            name = heapq.heappop(self._due)[1]
-            self._scheduled.discard(name)
-            return self._files[name]
+            while self._allowance_s > 0 and self._due and self._due[0][0] <= now:
+                due, name = heapq.heappop(self._due)
+                if self._scheduled.get(name) == due:  # not one that was put forward
+                    del self._scheduled[name]
+                    return self._files[name]
+            return None
 
     def _write(self, file: CandleFile) -> None:
         name = file.path.name

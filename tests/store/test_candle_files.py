@@ -59,6 +59,19 @@ def test_the_first_candles_are_written_at_once_and_later_ones_in_due_time(folder
     assert stored(folder) == 11
 
 
+def test_a_history_that_comes_after_a_first_candle_is_written_at_once(folder, clock):
+    folder.add(NAME, rows(500, 1))
+    folder.write_due()
+    folder.add(NAME, rows(501, 1))
+    folder.add(NAME, rows(0, 500))
+    folder.write_due()
+    assert stored(folder) == 502
+    folder.add(NAME, rows(502, 1))
+    clock.now = candle_files.REWRITE_S
+    folder.write_due()
+    assert stored(folder) == 503
+
+
 def test_a_long_history_is_rewritten_less_often(folder, clock):
     folder.add(NAME, rows(0, 25_000))
     folder.write_due()
