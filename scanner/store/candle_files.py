@@ -25,6 +25,7 @@ from scanner.store.ohlcv import NONE, Rows
 REWRITE_S = 300.0  # between two rewrites of one file, up to ROWS_AT_THAT_PACE candles
 ROWS_AT_THAT_PACE = 10_000
 FILES_AT_THAT_PACE = 1_000  # a rewrite costs 1 ms of processor: with 8,000 files still no more than 4 a second
+HISTORY = 100  # candles that come together and are more than a file has: nobody should wait to see them
 RETRY_S = 30.0  # after a write that failed
 WRITING_SHARE = 0.1  # of the time, on average
 BURST_S = 0.5  # of writing at once: signals wait meanwhile
@@ -163,8 +164,8 @@ class CandleFiles:
             for name, candles in batch:
                 file = self._files.get(name) or self._new(name)
                 file.add(candles)
-                is_history = len(candles) > file.stored  # more than the file has: nobody should wait to see it
-                self._schedule(name, 0.0 if is_history else _pace(name, file.stored, len(self._files)))
+                at_once = not file.stored or len(candles) > max(file.stored, HISTORY)
+                self._schedule(name, 0.0 if at_once else _pace(name, file.stored, len(self._files)))
 
     def _keep(self, batch: Batch) -> None:
         try:
