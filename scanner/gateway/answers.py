@@ -149,7 +149,8 @@ class ExchangeState:
     """How an exchange is doing; `state` is one of connecting, live, late, down, restricted, limited, banned.
 
     `ahead_ms` is how far its clock is ahead of ours, 0 while they agree. `deferred` has an entry for every purpose, in
-    small letters. `push` is None where everything is asked for.
+    small letters. `push` is None where everything is asked for. `listing_cause` says why the list of markets, and with
+    it the choice of a universe, is not as new as it should be.
     `is_idle` is true where nothing can be scanned although the exchange answers, or could: waiting does not help.
     """
 
@@ -163,6 +164,7 @@ class ExchangeState:
     ahead_ms: int = 0
     is_idle: bool = False
     push: PushFigures | None = None
+    listing_cause: str | None = None
 
     @property
     def transport(self) -> str:

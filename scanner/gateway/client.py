@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from scanner.clock import Clock
-from scanner.errors import BadAnswer, ExchangeFailure, RateLimited, UnknownSymbol, Unsupported
+from scanner.errors import BadAnswer, ExchangeFailure, RateLimited, RefusedRegion, UnknownSymbol, Unsupported
 from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
 from scanner.gateway.asking import Asker
 from scanner.gateway.backlog import Backlog
@@ -36,6 +36,7 @@ from scanner.gateway.membership import Members, Wish, members_of
 from scanner.gateway.parts import Deliver, Parts
 from scanner.gateway.prices import PriceReader, weight_per_window
 from scanner.gateway.purse import purse_of
+from scanner.gateway.relisting import RELIST_S, RELIST_SOON_S, Relisting
 from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.gateway.specs import ExchangeSpec
 from scanner.gateway.symbols import Listed
@@ -46,9 +47,7 @@ from scanner.order import Capacity
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0  # nothing is begun with less time left; an exchange that was given less is not to blame
-RELIST_S = 3600.0  # between two looks at the list of markets
 MOST_SNAPSHOTS = 100  # a universe's, kept for whoever comes to take them
-RELIST_SOON_S = 10.0  # likewise, after the exchange denied a symbol it had listed
 
 
 class ExchangeClient:
@@ -65,6 +64,7 @@ class ExchangeClient:
         timeout_s: float,
         price_interval_s: float,
         relist_s: float = RELIST_S,
+        remembered: frozenset[str] = frozenset(),
         capacity: Callable[[], Capacity | None] = lambda: None,
         on_usable: Callable[[], None] = lambda: None,
         steady: Callable[[], float] = time.monotonic,
@@ -80,7 +80,7 @@ class ExchangeClient:
         self.purse = purse_of(self.budget, spec, steady)
         self.breaker = Breaker(longest_pause_s=price_interval_s)
         self.health = Health()
-        self.members = Members()
+        self.members = Members(remembered=remembered)
         self.snapshots: deque[UniverseSnapshot] = deque(maxlen=MOST_SNAPSHOTS)  # that nobody has taken yet
         self._at_once = most_at_once(self.exchange)
         self._asker = Asker(self.exchange, self.purse, steady)
@@ -90,7 +90,8 @@ class ExchangeClient:
         self._docket = Docket(self.budget, self.clock, base_timeframe, self.weights.candles)
         self._backlog = Backlog()
         self._weight = self.purse.state()
-        self._relist = asyncio.Event()
+        self._relist, self._relisting = asyncio.Event(), Relisting()
+        self._doubted = False  # whether the newest choice waits for a second look
         self._state = "connecting"
 
     # What other threads may read
@@ -111,6 +112,7 @@ class ExchangeClient:
             deferred,
             self.clock.ahead_ms,
             idle,
+            listing_cause=health.listing,
         )
 
     def now_ms(self) -> int:
@@ -134,7 +136,7 @@ class ExchangeClient:
         return [self.run()]
 
     async def run(self) -> None:
-        """List the markets, again until it works, then every `relist_s` or when a symbol is denied."""
+        """List the markets, again until it works, then every `relist_s`; sooner where a list is to be doubted."""
         if not self._offers_candles():
             return
         failed = 0
@@ -146,11 +148,13 @@ class ExchangeClient:
                 failed = 0
                 self._relist.clear()
                 soon_s = min(RELIST_SOON_S, self.relist_s)
+                pause = self._relisting.pause_s(self.members.delisted, self.relist_s, soon_s)
                 await asyncio.sleep(soon_s)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._relist.wait(), self.relist_s - soon_s)
+                    await asyncio.wait_for(self._relist.wait(), 0.0 if self._doubted else pause - soon_s)
             else:
-                await asyncio.sleep(pause_s(failed, self.price_interval_s, random.random()))
+                longest_s = RELIST_SOON_S if self.usable else self.price_interval_s
+                await asyncio.sleep(pause_s(failed, longest_s, random.random()))
                 failed += 1
 
     async def close(self) -> None:
@@ -181,17 +185,25 @@ class ExchangeClient:
             self.breaker = self.breaker.released()
             return False
         except ExchangeFailure as failure:
-            await self._failed(failure)
+            await self._not_listed(failure)
             return False
         self.breaker = self.breaker.succeeded(self.steady())
         self._take_list(listed, volumes)
         return True
 
+    async def _not_listed(self, failure: ExchangeFailure) -> None:
+        """A list that does not come while markets are scanned is told beside the state: their data may well come."""
+        if self.usable and not isinstance(failure, (RateLimited, RefusedRegion)):
+            self.breaker = self.breaker.released()
+            self._tell(listing=f"the list of markets is as it was: {failure}")
+        else:
+            await self._failed(failure)
+
     async def _ask_all_tickers(self, kind: str) -> Any:
         return await self._asker.lists(self.weights.all_tickers, "fetch_tickers", None, {"type": kind})
 
     def _take_list(self, listed: Listed, volumes: Mapping[str, float]) -> None:
-        self.members = members_of(
+        chosen = members_of(
             self.spec.id,
             self.exchange,
             self.wish,
@@ -201,8 +213,14 @@ class ExchangeClient:
             self.clock.now_ms(),
             self.capacity(),
         )
+        self._doubted = not self._doubted and self.members.loses_many(chosen)
+        if self._doubted:
+            stay = f"{len(self.usable)} markets, of which the newest list leaves {len(chosen.usable)}"
+            self._tell(listing=f"{self.spec.id}: a second look is to confirm the end of most of {stay}")
+            return
+        self.members = chosen
         heard_at = self.health.heard_at if self.health.listed else self.steady()
-        self._tell(listed=True, failure=None, unusable=self.members.unusable, heard_at=heard_at)
+        self._tell(listed=True, listing=None, failure=None, unusable=self.members.unusable, heard_at=heard_at)
         log.info("%s lists %d markets, %d are scanned", self.spec.id, len(listed), len(self.usable))
         if self.members.snapshot is not None and self.members.unusable is None:
             self.snapshots.append(self.members.snapshot)

@@ -12,20 +12,22 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from scanner.clock import Clock
 from scanner.errors import InvalidInput, NotRunning
 from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
-from scanner.gateway.client import RELIST_S, ExchangeClient
+from scanner.gateway.client import ExchangeClient
 from scanner.gateway.loop import LoopThread
 from scanner.gateway.membership import Wish
 from scanner.gateway.push import check_transport
 from scanner.gateway.push.client import PushedClient
+from scanner.gateway.relisting import RELIST_S
 from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.gateway.specs import ExchangeSpec
 from scanner.markets import Market
@@ -65,6 +67,8 @@ class Gateway:
         Real seconds between two looks at an exchange's list of markets.
     capacity : Capacity or None
         How many markets of a universe there is room for on all exchanges together.
+    remembered : mapping
+        Exchange -> the symbols that the universe had chosen when it was last scanned.
 
     Raises
     ------
@@ -87,6 +91,7 @@ class Gateway:
         renames: Renames = KNOWN,
         relist_s: float = RELIST_S,
         capacity: Capacity | None = None,
+        remembered: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         if len({spec.id for spec in specs}) != len(specs):
             raise InvalidInput("exchanges", [spec.id for spec in specs], "names one exchange twice")
@@ -105,6 +110,7 @@ class Gateway:
                 timeout_s=timeout_s,
                 price_interval_s=price_interval_s,
                 relist_s=relist_s,
+                remembered=remembered.get(spec.id, frozenset()),
                 capacity=partial(self._room, spec.id),
                 on_usable=self._ready.set,
             )

@@ -21,7 +21,8 @@ class Health:
 
     `heard_at` is the steady time (s) of the last good data, or of the listing before there are any; `last_data_ms`
     the market time of the last good data. `unusable` says why nothing can be scanned here although it answers,
-    `no_candles` why candles do not come although prices do, `no_prices` the other way round.
+    `no_candles` why candles do not come although prices do, `no_prices` the other way round, `listing` why the list of
+    markets is not the newest.
     """
 
     listed: bool = False
@@ -29,6 +30,7 @@ class Health:
     unusable: str | None = None
     no_candles: ExchangeFailure | None = None
     no_prices: ExchangeFailure | None = None
+    listing: str | None = None
     heard_at: float = float("-inf")
     last_data_ms: int | None = None
 

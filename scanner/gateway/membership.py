@@ -18,6 +18,7 @@ from scanner.universe import Universe
 
 MANY = 1000  # markets to be expected of a universe without a limit
 MOST_LEFT = 1000  # markets that left whose reason is remembered
+FEWEST_STAY = 0.5  # of the markets, in a choice that is believed at once
 NO_ROOM = "no memory for more markets"
 
 
@@ -53,6 +54,8 @@ class Members:
         Why nothing can be scanned here.
     snapshot : UniverseSnapshot or None
         Who was in, for a universe.
+    remembered : frozenset of str
+        Who was in by the same universe in the run before, until there is a first choice.
     """
 
     usable: dict[Market, Listing] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Members:
     renamed: dict[str, str] = field(default_factory=dict)
     unusable: str | None = None
     snapshot: UniverseSnapshot | None = None
+    remembered: frozenset[str] = frozenset()
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -70,7 +74,12 @@ class Members:
 
     @property
     def symbols(self) -> frozenset[str]:
-        return frozenset(market.symbol for market in self.usable)
+        return frozenset(market.symbol for market in self.usable) or self.remembered
+
+    def loses_many(self, after: Members) -> bool:
+        """Whether `after`, the next choice, is without most of those who are scanned."""
+        stay = len(self.usable.keys() & after.usable.keys())
+        return stay < len(self.usable) * FEWEST_STAY
 
 
 def members_of(
@@ -180,7 +189,7 @@ def _snapshot(
     now_ms: int,
 ) -> UniverseSnapshot:
     known = {member.symbol: member for member in selection.members}
-    first = before.snapshot is None
+    first = before.snapshot is None and not before.remembered
     return UniverseSnapshot(
         exchange_id,
         now_ms,

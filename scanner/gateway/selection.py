@@ -2,7 +2,8 @@
 argument.
 
 A market joins at rank `top` or better and leaves only beyond `BAND` times that; likewise for its volume. Between the
-two it stays what it was, so that markets at the edge do not come and go with every refresh.
+two it stays what it was, so that markets at the edge do not come and go with every refresh. One that is in stays too
+when its volume is not told or zero, which bad answers say of any market; it takes up a place.
 """
 
 from __future__ import annotations
@@ -95,12 +96,15 @@ def choose(rule: Universe, through: Sequence[str], volumes: Mapping[str, float],
     current : collection of str
         Who was chosen the last time.
     """
-    known = {pair: volumes.get(pair, math.nan) for pair in through}
+    told = {pair: volumes.get(pair, math.nan) for pair in through}
+    kept = {pair for pair in through if rule.ranks and pair in current and not told[pair] > 0}
+    known = {pair: math.nan if pair in kept else volume for pair, volume in told.items()}
     ranked = sorted((pair for pair in through if not math.isnan(known[pair])), key=lambda pair: (-known[pair], pair))
     ranks = {pair: rank for rank, pair in enumerate(ranked, 1)}
     members, left_out = [], {}
     for pair in (*ranked, *(pair for pair in through if pair not in ranks)):
-        reason = None if pair in rule.include else _fails(rule, ranks.get(pair), known[pair], pair in current)
+        by_name = pair in rule.include or pair in kept
+        reason = None if by_name else _fails(rule, ranks.get(pair), known[pair], pair in current, len(kept))
         if reason is None:
             members.append(Member(pair, ranks.get(pair), known[pair] if pair in ranks else None))
         else:
@@ -108,8 +112,8 @@ def choose(rule: Universe, through: Sequence[str], volumes: Mapping[str, float],
     return Selection(tuple(members), left_out)
 
 
-def _fails(rule: Universe, rank: int | None, volume: float, is_in: bool) -> str | None:
-    """Why a market is not chosen by rank and volume; one that is in has some slack."""
+def _fails(rule: Universe, rank: int | None, volume: float, is_in: bool, taken: int) -> str | None:
+    """Why a market is not chosen by rank and volume; one that is in has some slack. `taken` places are not free."""
     if not rule.ranks:
         return None
     if rank is None:
@@ -117,7 +121,7 @@ def _fails(rule: Universe, rank: int | None, volume: float, is_in: bool) -> str 
     slack = BAND if is_in else 1.0
     if rule.min_volume_usd is not None and volume < rule.min_volume_usd / slack:
         return TOO_SMALL
-    return TOO_FAR if rule.top is not None and rank > math.floor(rule.top * slack) else None
+    return TOO_FAR if rule.top is not None and rank > math.floor(rule.top * slack) - taken else None
 
 
 def _unscannable(pair: str, name: str | None) -> str | None:

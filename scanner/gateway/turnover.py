@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -39,6 +38,6 @@ async def read_volumes(
         if universe.ranks:
             raise
     found = volumes_usd(names.values(), listed, tickers)
-    if universe.ranks and found and all(map(math.isnan, found.values())):
+    if universe.ranks and found and not any(volume > 0 for volume in found.values()):
         raise BadAnswer(f"{exchange_id}: tells no market's volume, so none can be ranked")
     return {pair: found[name] for pair, name in names.items()}

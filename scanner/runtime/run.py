@@ -13,8 +13,8 @@ import numpy as np
 
 from scanner.config import StreamConfig
 from scanner.gateway.answers import ExchangeState
-from scanner.gateway.client import RELIST_S
 from scanner.gateway.gateway import Gateway
+from scanner.gateway.relisting import RELIST_S
 from scanner.order import Capacity, StartOrder
 from scanner.renames import KNOWN, Renames
 from scanner.runtime.cycles import (
@@ -33,7 +33,7 @@ from scanner.runtime.recorder import Recorder
 from scanner.runtime.rhythm import Rhythm
 from scanner.runtime.state import Snapshot, State
 from scanner.runtime.streams import SHORTEST_S, Streams
-from scanner.runtime.universe_report import renamed, universe_status
+from scanner.runtime.universe_report import remembered, renamed, universe_status
 from scanner.runtime.venue import Venue
 from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
@@ -88,6 +88,7 @@ class Run:
             renames=renames,
             relist_s=RELIST_S if order.universe is None else max(cadence["universe"], SHORTEST_REFRESH_S),
             capacity=room,
+            remembered=remembered(order.universe, store, [spec.id for spec in venue.specs]),
         )
         self.intervals = _intervals(config, clock.speed)
         self._judged: tuple[float, list[Freshness]] = (float("-inf"), [])
@@ -216,6 +217,7 @@ def _exchange_status(state: ExchangeState) -> dict[str, Any]:
     return {
         "state": state.state,
         "cause": state.cause,
+        "listing_cause": state.listing_cause,
         "markets": state.markets,
         "clock_ahead_s": state.ahead_ms / 1000,
         "last_data": datetime.fromtimestamp(state.last_data_ms / 1000, UTC).isoformat() if state.last_data_ms else None,

@@ -208,6 +208,10 @@ class TrainingStore:
             raise
         self._universes.append(exchange, record, at_ms)
 
+    def newest_universe(self, exchange: str) -> dict[str, Any] | None:
+        """The newest snapshot of a universe on an exchange; None where there is none that can be read."""
+        return self._universes.newest(exchange)
+
     def append_candles(
         self,
         market: Market,

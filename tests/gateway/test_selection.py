@@ -103,8 +103,16 @@ def test_a_market_leaves_below_the_least_volume_by_a_sixth():
     volumes = {"A/USDT": 120.0, "B/USDT": 110.0, "C/USDT": 99.0, "D/USDT": math.nan}
     assert choose(rule, list(volumes), volumes, ()).symbols == ("A/USDT",)
     chosen = choose(rule, list(volumes), volumes, list(volumes))
-    assert chosen.symbols == ("A/USDT", "B/USDT")
-    assert chosen.left_out["D/USDT"] == "its volume in dollars is not known"
+    assert chosen.symbols == ("A/USDT", "B/USDT", "D/USDT")
+    assert chosen.left_out == {"C/USDT": "below min_volume_usd"}
+    assert choose(rule, list(volumes), volumes, ()).left_out["D/USDT"] == "its volume in dollars is not known"
+
+
+def test_a_market_that_is_in_stays_while_its_volume_is_missing_or_zero_and_takes_up_a_place():
+    volumes = {"A/USDT": 9.0, "B/USDT": 8.0, "C/USDT": 0.0, "D/USDT": math.nan, "E/USDT": math.nan}
+    chosen = choose(Universe(top=3, min_volume_usd=1.0), list(volumes), volumes, ("A/USDT", "C/USDT", "D/USDT"))
+    assert chosen.symbols == ("A/USDT", "C/USDT", "D/USDT")
+    assert chosen.left_out == {"B/USDT": "not among the top", "E/USDT": "its volume in dollars is not known"}
 
 
 names = st.integers(0, 60).map(lambda i: f"S{i}/USDT")
@@ -114,9 +122,12 @@ volumes_of = st.dictionaries(names, st.floats(0, 1e9) | st.just(math.nan), min_s
 @given(volumes_of, st.sets(names), st.integers(1, 40))
 def test_whoever_ranks_among_the_top_is_in_and_nobody_beyond_the_band(volumes, current, top):
     chosen = choose(Universe(top=top), list(volumes), volumes, current)
-    ranked = sorted((name for name in volumes if not math.isnan(volumes[name])), key=lambda n: (-volumes[n], n))
-    assert set(ranked[:top]) <= set(chosen.symbols) <= set(ranked[: int(top * 1.2)])
-    assert set(chosen.symbols) - set(ranked[:top]) <= current
+    kept = {name for name in current & set(volumes) if not volumes[name] > 0}
+    known = {name: volume for name, volume in volumes.items() if volume >= 0 and name not in kept}
+    ranked = sorted(known, key=lambda n: (-known[n], n))
+    best, band = (ranked[: max(places - len(kept), 0)] for places in (top, int(top * 1.2)))
+    assert set(best) | kept <= set(chosen.symbols) <= set(band) | kept
+    assert set(chosen.symbols) - set(best) <= current
     assert set(chosen.symbols) | set(chosen.left_out) == set(volumes)
     assert set(chosen.symbols).isdisjoint(chosen.left_out)
 
@@ -125,6 +136,7 @@ def test_whoever_ranks_among_the_top_is_in_and_nobody_beyond_the_band(volumes, c
 def test_a_market_that_wavers_at_the_edge_neither_comes_nor_goes(volumes, top, data):
     """However the ranks near the edge change, who is in after one refresh is in after the next."""
     rule = Universe(top=top)
+    volumes = {name: volume for name, volume in volumes.items() if volume > 0}
     before = choose(rule, list(volumes), volumes, ()).symbols
     wavering = {name: volume * data.draw(st.floats(0.9, 1.1)) for name, volume in volumes.items()}
     ranks = sorted((n for n in volumes if not math.isnan(volumes[n])), key=lambda n: (-wavering[n], n))

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from scanner.config import StreamConfig
+from scanner.markets import Market
 from scanner.runtime.freshness_report import FreshnessQuery
 from scanner.runtime.memory import available_bytes, capacity, market_bytes
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.service import ScannerService
+from scanner.runtime.universe_report import remembered
 from scanner.settings import Settings
 from scanner.simulated import faults as ways
 from scanner.universe import Universe
@@ -91,6 +93,49 @@ def test_while_volumes_cannot_be_had_the_choice_stays(service: ScannerService) -
     asked = server.requests["/api/v3/ticker/24hr"]
     wait_for(lambda: server.requests["/api/v3/ticker/24hr"] > asked + 1)
     assert run.gateway.markets()["simulated"] == before
+
+
+def test_volumes_of_nothing_change_no_choice(service: ScannerService) -> None:
+    """Each of these took every market out of the scan for a whole refresh interval."""
+    run = service.start(service.order(None, None, QUICK, Universe(top=2, min_volume_usd=1)))
+    assert run is not None
+    before = wait_for(lambda: run.gateway.markets()["simulated"])
+    server = run.venue.servers[0]
+    for fault in (ways.Nulls("0"), ways.Nulls("NaN")):
+        server.faults.set("/api/v3/ticker/24hr", fault)
+        cause = wait_for(lambda: service.status()["exchanges"]["simulated"]["listing_cause"])
+        assert cause.startswith("the list of markets is as it was: simulated: ")
+        assert run.gateway.markets()["simulated"] == before
+        assert service.status()["skipped"] == {}
+        server.faults.clear()
+        wait_for(lambda: service.status()["exchanges"]["simulated"]["listing_cause"] is None)
+
+
+def test_a_market_that_left_for_another_reason_is_not_called_delisted(
+    service: ScannerService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = service.start(service.order(None, None, QUICK, Universe(include=("BTC/USDT", "ETH/USDT"), quote=("NADA",))))
+    assert run is not None
+    wait_for(lambda: "simulated" in run.state.current().held)
+    monkeypatch.setattr(run.gateway, "markets", lambda: {"simulated": ()})
+    monkeypatch.setattr(run.gateway, "delisted", lambda name: (Market("simulated", "ETH/USDT"),))
+    wait_for(lambda: {row["symbol"] for row in service.freshness(FreshnessQuery())["markets"]} == {"ETH/USDT"})
+    assert {row["state"] for row in service.freshness(FreshnessQuery())["markets"]} == {"delisted"}
+
+
+def test_the_first_choice_of_a_run_says_who_has_come_since_the_last_one(
+    service: ScannerService, tmp_path: Path
+) -> None:
+    rule = Universe(include=("BTC/USDT", "ETH/USDT"), quote=("NADA",))
+    run = service.start(service.order(None, None, QUICK, rule))
+    assert run is not None
+    wait_for(lambda: symbols(service) == {"BTC/USDT", "ETH/USDT"})
+    service.stop()
+    kept = run.store.newest_universe("simulated")
+    assert kept == snapshots(tmp_path)[-1]
+    assert remembered(rule, run.store, ["simulated", "binance"]) == {"simulated": frozenset({"BTC/USDT", "ETH/USDT"})}
+    assert remembered(Universe(), run.store, ["simulated"]) == {}
+    assert remembered(None, run.store, ["simulated"]) == {}
 
 
 def test_memory_is_the_lesser_of_machine_and_container(tmp_path: Path) -> None:

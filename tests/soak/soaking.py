@@ -16,7 +16,7 @@ import numpy as np
 
 from scanner.clock import ScaledClock
 from scanner.config import StreamConfig
-from scanner.gateway.client import RELIST_SOON_S
+from scanner.gateway.relisting import RELIST_SOON_S
 from scanner.markets import Market
 from scanner.records import utc
 from scanner.runtime.service import ScannerService
