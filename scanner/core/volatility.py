@@ -11,6 +11,7 @@ from scanner.core.candles import Float
 from scanner.core.percentile import percentile_of
 
 HIGH, LOW = 75, 25  # of the percentile, both inclusive
+ROWS_AT_ONCE = 128  # markets worked on in one go: bounds the memory it takes beside the closes
 REGIMES = ("unknown", "low", "medium", "high")
 
 
@@ -46,8 +47,10 @@ def volatility_regime(close: Float, candles_per_hour: int) -> Volatility:
     ValueError
         `close` is not of shape (markets, candles), or an hour has no candle.
     """
-    hours = _hourly_volatility(_checked(close, candles_per_hour), candles_per_hour)  # [M, hours]
-    return _of_hours(hours)
+    close = _checked(close, candles_per_hour)
+    parts = (close[start : start + ROWS_AT_ONCE] for start in range(0, len(close), ROWS_AT_ONCE))
+    ranks = [_ranks(_hourly_volatility(part, candles_per_hour)) for part in parts]
+    return _of_ranks(np.concatenate(ranks) if ranks else np.empty(0))
 
 
 def volatility_regimes(close: Float, candles_per_hour: int, length: int) -> list[str]:
@@ -68,7 +71,9 @@ def volatility_regimes(close: Float, candles_per_hour: int, length: int) -> list
         raise ValueError(f"volatility_regimes: {close.shape[1]} closes, needs {length}")
     hours = _hourly_volatility(close, candles_per_hour)
     seen = max(length - candles_per_hour, 0)  # hours in a stretch of `length` closes
-    return [_of_hours(hours[:, end - seen : end]).regime for end in range(seen, close.shape[1] - length + seen + 1)]
+    return [
+        _of_ranks(_ranks(hours[:, end - seen : end])).regime for end in range(seen, close.shape[1] - length + seen + 1)
+    ]
 
 
 def _checked(close: Float, candles_per_hour: int) -> Float:
@@ -78,13 +83,16 @@ def _checked(close: Float, candles_per_hour: int) -> Float:
     return close
 
 
-def _of_hours(hours: Float) -> Volatility:
-    """The regime of the last of all hours: float64[M, hours]."""
+def _ranks(hours: Float) -> Float:
+    """Rank of the last hour of each market that has one: float64[M, hours] to float64[n]."""
     if not hours.size:
-        return Volatility("unknown", math.nan)
+        return np.empty(0)
     moved = (hours > 0).any(axis=-1)
     ranks = percentile_of(hours[moved, -1], hours[moved, :-1])
-    ranks = ranks[~np.isnan(ranks)]
+    return ranks[~np.isnan(ranks)]
+
+
+def _of_ranks(ranks: Float) -> Volatility:
     return _judged(float(np.median(ranks))) if len(ranks) else Volatility("unknown", math.nan)
 
 
