@@ -26,7 +26,7 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it tells of every run; streams tell what matters
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # and it of every request
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # and it of every request that waits for a thread
 
 
 def stop_on_signals() -> threading.Event:

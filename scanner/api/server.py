@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask
-from werkzeug.serving import BaseWSGIServer, make_server
 
+from scanner.api.connections import HttpServer
 from scanner.api.interpreter import share_interpreter
 from scanner.commandline import Parser, refused
 from scanner.errors import InvalidInput, NotRunning, ScannerError
@@ -72,12 +72,12 @@ def refuse_strangers(host: str, settings: Settings, called: str = variable("host
 def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int:
     """Serve until `stopping` is set; the exit status, 2 where serving could not begin."""
     try:
-        server = listening(app, service.settings)
+        opened = listening(service.settings)
     except ScannerError as error:
         return refused(PROGRAM, error)
-    thread = threading.Thread(target=server.serve_forever, name="http", kwargs={"poll_interval": 0.1})
-    thread.start()
-    address = address_of(server.server_address)
+    address = address_of(opened.getsockname())
+    server = HttpServer(app, opened)
+    server.start()
     share_interpreter()
     try:
         log.info("listening on %s", address)
@@ -87,22 +87,20 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
     except ScannerError as error:
         return refused(PROGRAM, error)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        service.base.end()
+        server.end()
         service.close()
         log.info("ended")
     return 0
 
 
-def listening(app: Flask, settings: Settings) -> BaseWSGIServer:
-    """The server on the address of the settings, not yet serving. Raises InvalidInput."""
+def listening(settings: Settings) -> socket.socket:
+    """A socket on the address of the settings. Raises InvalidInput."""
     host, port = settings.host, settings.port
     refuse_strangers(host, settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host, port), family=family, backlog=BACKLOG) as opened:
-            return make_server(host, port, app, threaded=True, fd=opened.fileno())
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         expected = f"cannot be listened on: {error.strerror}; --host and --port choose another address"
         raise InvalidInput("address", f"{host}:{port}", expected) from error

@@ -5,16 +5,17 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-import threading
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from werkzeug.serving import make_server
 
 from scanner.api.app import create_app
+from scanner.api.connections import HttpServer
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings
 
@@ -22,7 +23,7 @@ from scanner.settings import Settings
 class Answer(NamedTuple):
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: Message  # whatever the letters of a name
 
 
 class Client:
@@ -46,7 +47,7 @@ class Client:
             raw = response.read()
             is_json = response.getheader("Content-Type", "").startswith("application/json")
             body = strict_json(unpacked(raw, response.getheader("Content-Encoding"))) if is_json else raw
-            return Answer(response.status, body, dict(response.getheaders()))
+            return Answer(response.status, body, response.headers)
         finally:
             connection.close()
 
@@ -67,15 +68,15 @@ def strict_json(raw: bytes) -> Any:
 @contextmanager
 def serving(settings: Settings, **options: Any) -> Iterator[Client]:
     service = ScannerService(settings, **options)
-    server = make_server("127.0.0.1", 0, create_app(service), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+    opened = socket.create_server(("127.0.0.1", 0))
+    port = opened.getsockname()[1]
+    server = HttpServer(create_app(service), opened)
+    server.start()
     try:
-        yield Client(service, server.server_port)
+        yield Client(service, port)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        service.base.end()
+        server.end()
         service.close()
 
 
