@@ -44,6 +44,7 @@ bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.bench_core
 	@$(BIN)/python -m benchmarks.bench_budget
 	@$(BIN)/python -m benchmarks.bench_cycle
+	@$(BIN)/python -m benchmarks.bench_api --markets 300 --seconds 15 --interval 10 --pace 20 --server built-in
 
 # a day of market time with random faults, then a server killed 200 times: make soak, make soak SEED=7 HOURS=2 KILLS=20
 soak: $(VENV)/.installed-dev

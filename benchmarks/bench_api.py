@@ -1,9 +1,10 @@
-"""How fast the API answers while it scans: ``python -m benchmarks.bench_api``.
+"""Whole markets as a user runs them: memory, cycles, and how fast the API answers: ``python -m benchmarks.bench_api``.
 
 Three processes: an exchange of many markets, the server as it is deployed (gunicorn, then ``scanner_api.py``'s own),
 and this one with its clients. Each client keeps one connection and asks for everything once a second. `/health` does
 no work, so it shows what waiting for the interpreter and the processor costs; `clients` is how late this process itself
-was. A request is in a cycle when a signal cycle was under way during it.
+was. A request is in a cycle when a signal cycle was under way during it. Memory is the most that the process ever had
+resident, histories included; cycles count the processor time of the signal stream's thread.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import random
 import socket
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +30,7 @@ import aiohttp
 import numpy as np
 
 LIMIT_MS = 50.0  # p99 of signals, status and confluence
+LIMIT_CYCLE_S, LIMIT_MB = 1.0, 600
 API = "/api/scanner/continuous"
 PROBE = "/health"
 SERVERS = {
@@ -52,9 +56,10 @@ def main() -> None:
     for name in options.server or SERVERS:
         with tempfile.TemporaryDirectory() as folder, exchange(options.markets) as url:
             port = free_port()
-            with serving(SERVERS[name], port, folder, url, options.pace) as process:
+            notes = Path(folder) / "notes"
+            with serving(SERVERS[name], port, folder, url, options.pace, notes) as process:
                 print(f"\n{name}: {options.markets} markets x 4 timeframes, {options.clients} clients", flush=True)
-                asyncio.run(measured(f"http://127.0.0.1:{port}", process.pid, options))
+                asyncio.run(measured(f"http://127.0.0.1:{port}", process.pid, notes, options))
 
 
 @contextlib.contextmanager
@@ -72,10 +77,12 @@ def exchange(markets: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], port: int, folder: str, url: str, pace: float) -> Iterator[subprocess.Popen[bytes]]:
+def serving(
+    command: list[str], port: int, folder: str, url: str, pace: float, notes: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """The server under measurement, ended as an operator would."""
     own = {"SCANNER_PORT": str(port), "SCANNER_DATA_DIR": folder, "SCANNER_LOG_LEVEL": "ERROR"}
-    environ = {**os.environ, **own, "BENCH_EXCHANGE": url, "BENCH_PACE": str(pace)}
+    environ = {**os.environ, **own, "BENCH_EXCHANGE": url, "BENCH_PACE": str(pace), "BENCH_NOTES": str(notes)}
     with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
         try:
             yield process
@@ -84,22 +91,26 @@ def serving(command: list[str], port: int, folder: str, url: str, pace: float) -
             process.wait(60)
 
 
-async def measured(url: str, pid: int, options: argparse.Namespace) -> None:
+async def measured(url: str, pid: int, notes: Path, options: argparse.Namespace) -> None:
     """Start a scan, wait until it is complete, poll it, and print what that was like."""
     symbols = [f"W{i:04}/USDT" for i in range(1, options.markets + 1)]
     config = {"signal_generation_interval": options.interval}
     async with aiohttp.ClientSession(url) as session:
         await up(session)
+        imported_mb = most_mb(pid)
         await filled(session, {"symbols": symbols, "exchanges": ["simulated"], "config": config}, options.fill)
-        used = cpu_s(pid)
+        before, used = noted(notes), thread_cpu_s(pid)
         times, late, busy = await polled(url, symbols, options)
-        share = 100 * (cpu_s(pid) - used) / options.seconds
+        spent = {thread: seconds - used.get(thread, 0.0) for thread, seconds in thread_cpu_s(pid).items()}
         streams = (await answer(session, f"{API}/status"))["streams"]
-        await session.post(f"{API}/stop")
-    print(
-        f"  server {share:.0f} % of a core, {memory_mb(pid):.0f} MB; {len(busy)} signal cycles, the last one", end=" "
-    )
-    print(f"{streams['signals']['last_duration_s']:.1f} s; missed {streams['signals']['missed']}")
+        async with session.post(f"{API}/stop"):
+            pass
+    told = noted(notes)
+    print(f"  {len(busy)} signal cycles, the last one {streams['signals']['last_duration_s']:.1f} s; ", end="")
+    print(f"missed {streams['signals']['missed']}; load of the machine {os.getloadavg()[0]:.1f}")
+    report_memory(most_mb(pid), imported_mb, told)
+    report_cycles(told[len(before) :])
+    report_threads(spent, told, options.seconds)
     report(times, late, busy)
 
 
@@ -187,6 +198,42 @@ async def cycles(session: aiohttp.ClientSession, ends: float) -> list[tuple[floa
     return list(found.values())
 
 
+def noted(notes: Path) -> list[dict[str, Any]]:
+    """What the server has told of its cycles."""
+    return [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+
+
+def report_memory(most: float, imported: float, told: list[dict[str, Any]]) -> None:
+    panels = told[-1]["panels_mb"] if told else np.nan
+    print(f"  memory at most {most:.0f} MB   limit {LIMIT_MB}   ", end="")
+    print(f"dominated by panels {panels:.0f} MB, libraries and code {imported:.0f} MB")
+
+
+def report_cycles(told: list[dict[str, Any]]) -> None:
+    if not told:
+        print("  no signal cycle ended meanwhile")
+        return
+    stages = sum((Counter(note["stages"]) for note in told), Counter[str]())
+    whole = sum(note["cpu_s"] for note in told)
+    largest = ", ".join(f"{label} {part / whole:.0%}" for label, part in stages.most_common(4))
+    costs = [1000 * note["cpu_s"] for note in told]
+    print(
+        f"  signal cycle, CPU {min(costs):,.0f} to {max(costs):,.0f} ms   limit {LIMIT_CYCLE_S * 1000:,.0f}   ", end=""
+    )
+    print(f"dominated by {largest}")
+
+
+def report_threads(spent: dict[str, float], told: list[dict[str, Any]], seconds: float) -> None:
+    """Which threads had the processor: what a request waits for."""
+    names = told[-1]["threads"] if told else {}
+    shares: Counter[str] = Counter()
+    for thread, used in spent.items():
+        name = names.get(thread, "requests")
+        shares[name.partition("_")[0] if name.startswith(("gateway", "stream")) else "requests"] += used
+    parts = ", ".join(f"{name} {100 * used / seconds:.0f} %" for name, used in shares.most_common(5))
+    print(f"  server {100 * sum(spent.values()) / seconds:.0f} % of a core: {parts}")
+
+
 def report(times: dict[str, Times], late: Times, busy: list[tuple[float, float]]) -> None:
     """One line per kind: milliseconds over all requests, and p99 of those in a cycle."""
     print(f"  {'ms':<18} {'n':>6} {'p50':>7} {'p95':>7} {'p99':>7} {'max':>7}   {'in a cycle: n':>13} {'p99':>7}")
@@ -204,20 +251,21 @@ def report(times: dict[str, Times], late: Times, busy: list[tuple[float, float]]
         )
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and its children, from /proc."""
+def thread_cpu_s(pid: int) -> dict[str, float]:
+    """CPU seconds of every thread of a process and its children, by its number, from /proc."""
     ticks = os.sysconf("SC_CLK_TCK")
-    return sum(sum(map(int, _stat(each)[11:13])) for each in _family(pid)) / ticks
+    paths = [path for each in _family(pid) for path in Path(f"/proc/{each}/task").iterdir()]
+    return {path.name: sum(map(int, _stat(path)[11:13])) / ticks for path in paths}
 
 
-def memory_mb(pid: int) -> float:
-    """Most resident memory that a process of the family has."""
-    pages = max(int(_stat(each)[21]) for each in _family(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def most_mb(pid: int) -> float:
+    """Most resident memory that a process of the family ever had."""
+    lines = [line for each in _family(pid) for line in Path(f"/proc/{each}/status").read_text().splitlines()]
+    return max(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _stat(folder: Path) -> list[str]:
+    return (folder / "stat").read_text().rpartition(")")[2].split()
 
 
 def _family(pid: int) -> list[int]:

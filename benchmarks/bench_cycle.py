@@ -60,18 +60,19 @@ STAGES: dict[str, tuple[Any, str]] = {  # what a cycle consists of: label -> whe
 class Stages:
     """CPU seconds spent in each of `STAGES`, by wrapping them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
         self.spent: Counter[str] = Counter()
+        self._clock = clock
         for label, (owner, name) in STAGES.items():
             setattr(owner, name, self._timed(label, getattr(owner, name)))
 
     def _timed(self, label: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **options: Any) -> Any:
-            began_s = time.process_time()
+            began_s = self._clock()
             try:
                 return work(*arguments, **options)
             finally:
-                self.spent[label] += time.process_time() - began_s
+                self.spent[label] += self._clock() - began_s
 
         return timed
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from benchmarks.noting import note_cycles
 from scanner.api.app import create_app
 from scanner.api.server import serve
 from scanner.clock import WallClock
@@ -29,6 +31,8 @@ def outside(exchanges: Sequence[str], settings: Settings, recording: Recording |
 
 settings = Settings.from_env(os.environ)
 set_up_logging(settings.log_level)
+if "BENCH_NOTES" in os.environ:
+    note_cycles(Path(os.environ["BENCH_NOTES"]))
 service = ScannerService(settings, venues=outside)
 app = create_app(service)
 

@@ -76,9 +76,9 @@ def serve(app: Flask, service: ScannerService, stopping: threading.Event) -> int
     except ScannerError as error:
         return refused(PROGRAM, error)
     address = address_of(opened.getsockname())
+    share_interpreter()
     server = HttpServer(app, opened)
     server.start()
-    share_interpreter()
     try:
         log.info("listening on %s", address)
         begin(service, address)

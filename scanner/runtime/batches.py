@@ -99,14 +99,21 @@ class SignalBatch:
         lay(rows, self.analysis.clusters, CLUSTERING)
         return rows
 
-    def about(self) -> list[About]:
-        """What each market's signals on this timeframe share."""
+    def about(self, i: int) -> About:
+        """What all signals of market `i` on this timeframe share."""
+        market = self.markets[i]
+        return About(
+            market.symbol, market.exchange, self.style, self.timeframe, self.params_id, self.scoring, self.simulated
+        )
+
+    def abouts(self) -> list[About]:
+        """The same of every market."""
         shared = (self.style, self.timeframe, self.params_id, self.scoring, self.simulated)
         return [About(market.symbol, market.exchange, *shared) for market in self.markets]
 
     def records(self) -> list[Record]:
         """The signals as plain Python values; NaN becomes None."""
-        return records(self.columns(), self.about())
+        return records(self.columns(), self.abouts())
 
     def record(self, i: int) -> Record:
         """The signal of market `i`."""

@@ -38,7 +38,7 @@ class SignalHistory:
     def add(self, batch: SignalBatch) -> None:
         """Remember all signals of a batch."""
         rows = batch.columns()[-self._most :]
-        place = np.array([self._place_of(about) for about in batch.about()], dtype=np.int64)[-self._most :]
+        place = np.array([self._place_of(about) for about in batch.abouts()], dtype=np.int64)[-self._most :]
         if self._size + len(rows) > len(self._rows):
             self._make_room(len(rows))
         end = self._size + len(rows)

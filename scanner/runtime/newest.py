@@ -15,7 +15,7 @@ import numpy as np
 from scanner.core.candles import Bool, Float, Int
 from scanner.markets import Wanted
 from scanner.runtime.batches import SignalBatch
-from scanner.runtime.columns import Record
+from scanner.runtime.columns import ROW, Record, Rows, records
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class NewestSignals:
     """One place per signal, in the order of the batches and of their markets; nothing changes once made.
 
     `batch` and `row` say where the signal of a place is, `score` is 0..100, 0 where it has none; all of shape [N].
+    `table` are the signals themselves.
     `ranked` are the places with the best score first, of equal ones the newest, else in their order.
     """
 
@@ -31,6 +32,7 @@ class NewestSignals:
     row: Int = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     score: Float = field(default_factory=lambda: np.empty(0))
     ranked: Int = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    table: Rows = field(default_factory=lambda: np.empty(0, dtype=ROW))
     by_base: Mapping[str, list[int]] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -49,6 +51,7 @@ class NewestSignals:
             row=np.concatenate([np.arange(length) for length in lengths]),
             score=score,
             ranked=np.lexsort((-made_ms, -score)),
+            table=np.concatenate([batch.columns() for batch in filled]),
             by_base=MappingProxyType(_by_base(filled)),
         )
 
@@ -72,13 +75,8 @@ class NewestSignals:
     def records(self, places: Iterable[int] | Int) -> list[Record]:
         """The signals at these places as plain records."""
         chosen = np.array(list(places), dtype=np.int64)
-        found: list[Record] = [{}] * len(chosen)
-        for number in np.unique(self.batch[chosen]).tolist():
-            mine = np.flatnonzero(self.batch[chosen] == number)
-            rendered = self.batches[number].take(self.row[chosen[mine]]).records()
-            for i, record in zip(mine.tolist(), rendered, strict=True):
-                found[i] = record
-        return found
+        about = [self._batch(place).about(int(self.row[place])) for place in chosen.tolist()]
+        return records(self.table[chosen], about)
 
     def _on(self, timeframe: str) -> Bool:
         on: Bool = np.array([batch.timeframe == timeframe for batch in self.batches], dtype=bool)[self.batch]

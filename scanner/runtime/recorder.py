@@ -28,7 +28,7 @@ from scanner.store.store import TrainingStore
 from scanner.timeframes import length_ms
 
 REMEMBERED_DELAYS = 10_000
-MOST_WAITING = 300_000  # candles of histories in memory on their way to the disk: 15 MB
+MOST_WAITING = 150_000  # candles of histories in memory on their way to the disk: 7 MB
 MOVED = 5.0  # points of score that make a live signal worth keeping
 
 

@@ -14,6 +14,7 @@ from scanner.core.analysis import Analysis, analyse
 from scanner.core.candles import Candles
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
+from scanner.runtime import newest
 from scanner.runtime.batches import Context, Record, SignalBatch
 from scanner.runtime.newest import NewestSignals
 from scanner.runtime.query import SignalQuery, market_of, select_records, select_signals
@@ -93,12 +94,14 @@ def test_a_symbol_finds_its_markets_in_order(found: list[SignalBatch], written: 
 
 
 def test_only_what_is_answered_becomes_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered: list[Market] = []
-    render = SignalBatch.records
-    monkeypatch.setattr(SignalBatch, "records", lambda self: rendered.extend(self.markets) or render(self))
+    rendered: list[str] = []
+    render = newest.records
+    monkeypatch.setattr(
+        newest, "records", lambda rows, about: rendered.extend(a.symbol for a in about) or render(rows, about)
+    )
     table = NewestSignals.of([batch(MARKETS[:8], "scalp", NOW, [10.0 * i for i in range(8)])])
     assert [r["combined_score"] for r in select_signals(table, SignalQuery(limit=2), STYLES)] == [70.0, 60.0]
-    assert rendered == [MARKETS[7], MARKETS[6]]
+    assert rendered == [MARKETS[7].symbol, MARKETS[6].symbol]
 
 
 def test_wrong_filters_are_refused_when_there_is_nothing_to_filter() -> None:
