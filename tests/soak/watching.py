@@ -7,12 +7,14 @@ import re
 import threading
 import time
 from asyncio import Task
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scanner.runtime.freshness import DELISTED, LATE, LIVE, Freshness
+import numpy as np
+
+from scanner.runtime.freshness import DELISTED, LATE, LIVE, Freshness, cause_of
 from scanner.runtime.run import Run
 from scanner.timeframes import MINUTE_MS
 from tests.soak.schedule import BY_NAME, EXCHANGES, Spell
@@ -144,5 +146,5 @@ def _is_live(fresh: Freshness) -> bool:
 
 
 def _causes(fresh: Freshness) -> set[str]:
-    causes: Mapping[int, str] = fresh.cause
-    return {cause for state, cause in causes.items() if (fresh.state == state).any()}
+    places = np.ndindex(fresh.state.shape)
+    return {cause for t, m in places if (cause := cause_of(fresh, t, m)) is not None}

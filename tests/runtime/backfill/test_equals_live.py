@@ -56,7 +56,11 @@ def scanned_live(folder: Path, exchange: SimulatedExchange) -> dict[tuple[str, s
     try:
         service.start(service.order(SYMBOLS, ["simulated"], CONFIG))
         wait_for(
-            lambda: {timeframe for _, timeframe, _ in finals(folder)} >= {*TIMEFRAMES.values()}, 20, "finals on all"
+            lambda: (
+                len(made := finals(folder)) > 50 and {timeframe for _, timeframe, _ in made} >= {*TIMEFRAMES.values()}
+            ),
+            40,
+            "finals on all",
         )
     finally:
         service.close()
