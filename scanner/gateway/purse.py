@@ -28,6 +28,7 @@ SLICE_S = 1.0  # it holds what the exchange allows in this time
 POLL_S = 0.2  # between two looks whether weight has come free
 PATIENCE_S = 1.0  # with the disk
 AGAIN_S = 30.0  # until an account that failed is tried again
+NO_ANSWER = f"no answer from the disk in {PATIENCE_S:g} s"
 NO_FOLDER = "there is no folder for the account"
 
 
@@ -104,7 +105,7 @@ class Purse:
     async def leave(self) -> None:
         """Give back what is reserved."""
         account = self._account
-        if account is not None and self._is_usable():
+        if account is not None and self._is_usable() and await self._has_written():
             said = replace(self._said(0, 0, all_of_it=True), kept=0)
             await self._off_the_loop(lambda: account.leave(said))
 
@@ -127,6 +128,8 @@ class Purse:
         if self._account is None or not self._is_usable():
             self.budget.grant(None)
             return
+        if not await self._has_written():
+            return
         self.budget.grant(0)  # what is spent while the file is written would not be in it
         account, said = self._account, self._said(want, least, all_of_it=all_of_it)
         heard = await self._off_the_loop(lambda: account.exchange(said))
@@ -135,7 +138,17 @@ class Purse:
             self._take(heard)
 
     def _is_usable(self) -> bool:
-        return self.steady() >= self._again_at and (self._writing is None or self._writing.done())
+        return self.steady() >= self._again_at
+
+    async def _has_written(self) -> bool:
+        """Wait for an earlier write that nobody waits for any more; where it takes too long each counts for itself."""
+        writing = self._writing
+        if writing is not None and not writing.done():
+            await asyncio.wait({writing}, timeout=PATIENCE_S)
+            if not writing.done():
+                self._degrade(NO_ANSWER)
+                return False
+        return True
 
     def _said(self, want: int, least: int, *, all_of_it: bool) -> Said:
         now, budget = self.steady(), self.budget
@@ -148,7 +161,7 @@ class Purse:
         """What `work` returns; None when it fails or takes too long, and then each process counts for itself."""
         self._writing = writing = asyncio.ensure_future(asyncio.to_thread(_outcome, work))
         done, _ = await asyncio.wait({writing}, timeout=PATIENCE_S)
-        outcome = writing.result() if done else f"no answer from the disk in {PATIENCE_S:g} s"
+        outcome = writing.result() if done else NO_ANSWER
         if isinstance(outcome, str):
             self._degrade(outcome)
             return None

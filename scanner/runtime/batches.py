@@ -5,6 +5,7 @@ Nobody pays for a record until someone asks for it; how it looks is decided in `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +34,9 @@ from scanner.timeframes import length_ms
 
 @dataclass(frozen=True)
 class Context:
-    """What the whole market looked like when a batch was made."""
+    """What the whole market looked like when a batch was made; NaN and `unknown` where nobody looked."""
 
-    market_breadth: float = 0.5
+    market_breadth: float = math.nan
     volatility_regime: str = "unknown"
 
 

@@ -83,7 +83,7 @@ def records(rows: Rows, about: Sequence[About]) -> list[Record]:
         "data_age_s": [None if age is None else round(age, 3) for age in numbers(rows["data_age_s"])],
         "gaps": rows["gaps"].tolist(),
         **{name: [getattr(each, name) for each in about] for name in ("params_id", "scoring", "simulated")},
-        "market_breadth": rows["market_breadth"].tolist(),
+        "market_breadth": numbers(rows["market_breadth"]),
         "volatility_regime": [REGIMES[index] for index in rows["volatility_regime"].tolist()],
     }
     heads = {name: [getattr(each, name) for each in about] for name in ("symbol", "exchange", "style", "timeframe")}

@@ -5,20 +5,26 @@ One thread uses it, the signal stream's; `open_gaps` may be read by any.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from scanner.errors import StoreFailure
 from scanner.gateway.answers import ExchangeState
 from scanner.markets import Market
 from scanner.runtime.book import Book
 from scanner.store.gap_files import Alive, GapFiles
 from scanner.store.gaps import BACKFILLED, DOWN, NO_TRADE, OUTAGE, Gap
 from scanner.store.intervals import Span
-from scanner.timeframes import length_ms, open_time_of
+from scanner.timeframes import DAY_MS, length_ms, open_time_of
+
+log = logging.getLogger(__name__)
 
 FAILING = ("late", "limited", "banned", "restricted", "down")
+REACH_MS = 7 * DAY_MS  # a gap that ended longer ago is not fetched any more
+COLD_WAIT_S = 600.0  # real seconds
 BEAT_S = 5.0  # real seconds; the file is written to the medium each time
 STOPPED, DIED = "the scan had ended", "the process had died"
 
@@ -37,6 +43,7 @@ class GapWatch:
         self._before = ledger.alive()  # of the runs before this one
         self._now: dict[str, Alive] = {}
         self._pending: dict[str, list[Span]] = {}
+        self._since: dict[str, float] = {}  # steady, when each exchange was first watched
         self._beat_at = float("-inf")
 
     def beat(self, states: Mapping[str, ExchangeState], now_ms: Callable[[str], int]) -> None:
@@ -79,7 +86,8 @@ class GapWatch:
             self._ledger.append(found, now_ms)
 
     def _begin(self, name: str, now_ms: int) -> None:
-        """The time since `name` was last watched, by an earlier run."""
+        """The time since `name` was last watched, by an earlier run, and what earlier ones have not got to fetch."""
+        self._since[name], self._pending[name] = self._steady(), self._unfetched(name, now_ms)
         alive = self._before.get(name)
         if alive is None or alive.at_ms >= now_ms:
             return
@@ -88,7 +96,16 @@ class GapWatch:
         if alive.outage_ms is not None:
             found.append(Gap(name, None, OUTAGE, alive.outage_ms, alive.at_ms, alive.outage))
         self._ledger.append(found)
-        self._pending[name] = [gap.span for gap in found]
+        self._pending[name] += [gap.span for gap in found]
+
+    def _unfetched(self, name: str, now_ms: int) -> list[Span]:
+        """Gaps of a whole exchange that nobody has said to be backfilled."""
+        try:
+            noted = self._ledger.read(now_ms - REACH_MS, name)
+        except StoreFailure as error:
+            log.warning("%s: what was missed before is not known: %s", name, error)
+            return []
+        return [gap.span for gap in noted if gap.symbol is None and gap.backfilled is False]
 
     def _judged(self, name: str, state: ExchangeState, now_ms: int) -> Alive:
         before = self._now.get(name, Alive(now_ms))
@@ -102,15 +119,20 @@ class GapWatch:
         return Alive(now_ms)
 
     def _fetched(self, book: Book) -> Iterator[Span]:
-        """What of the time that was missed has been fetched since, for every market."""
+        """What of the time that was missed has been fetched since, for every market.
+
+        One of which nothing was ever held has missed nothing: it is not waited for longer than `COLD_WAIT_S`.
+        """
         pending = self._pending.get(book.exchange, [])
-        step = length_ms(book.base)
+        step, loaded = length_ms(book.base), book.loaded[book.base]
+        waited_s = self._steady() - self._since.get(book.exchange, self._steady())
+        spared = ~loaded & (book.noted_through_ms[book.base] < 0) & (waited_s >= COLD_WAIT_S)
         for span in list(pending):
             reached = book.final_through_ms[book.base] + step >= open_time_of(span[1], step)
-            if not (book.loaded[book.base] & ~book.unproven & reached).all():
+            if not loaded.any() or not (spared | (loaded & ~book.unproven & reached)).all():
                 continue
             pending.remove(span)
-            yield max(span[0], int(book.complete_from_ms.max(initial=0))), span[1]
+            yield max(span[0], int(book.complete_from_ms[loaded].max())), span[1]
 
     def _keep(self) -> None:
         self._ledger.keep_alive({**self._before, **self._now})

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from scanner.errors import Banned
 from scanner.gateway.account import Account
 from scanner.gateway.budget import Budget, OverBudget
 from scanner.gateway.purse import PATIENCE_S, Purse
@@ -133,9 +134,12 @@ def test_prices_find_their_weight_however_greedy_the_others_are(tmp_path):
 class StuckAccount(Account):
     """A disk that does not answer until it is told to."""
 
-    freed = threading.Event()
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.begun, self.freed = threading.Event(), threading.Event()
 
     def exchange(self, said):
+        self.begun.set()
         self.freed.wait(20)
         return super().exchange(said)
 
@@ -167,3 +171,43 @@ async def _ticks() -> float:
         await asyncio.sleep(0.01)
         longest = max(longest, time.monotonic() - before)
     return longest
+
+
+async def _given_up(own: Purse, stuck: StuckAccount) -> None:
+    """Begin a payment, and give it up while the disk is busy with it."""
+    paying = asyncio.create_task(own.pay(1, time.monotonic() + 10))
+    await asyncio.to_thread(stuck.begun.wait, 10)
+    paying.cancel()
+    await asyncio.gather(paying, return_exceptions=True)
+
+
+def test_a_ban_is_told_although_an_earlier_write_still_runs(tmp_path):
+    stuck = StuckAccount(tmp_path, "binance", 60)
+
+    async def live() -> Purse:
+        own = Purse(Budget(100, 60, 1.0), stuck, time.monotonic)
+        await _given_up(own, stuck)
+        asyncio.get_running_loop().call_later(0.1, stuck.freed.set)
+        await own.tell(Banned("banned", 600.0), 600.0)
+        return own
+
+    own = asyncio.run(live())
+    assert own.state().shared
+    assert own.budget.granted(time.monotonic()) == 0  # nothing is spent that is not reserved
+    other = purse(tmp_path)
+    asyncio.run(other.sync())
+    assert isinstance(other.shut_out("binance"), Banned)
+
+
+def test_state_says_that_weight_is_not_shared_while_an_earlier_write_hangs(tmp_path):
+    stuck = StuckAccount(tmp_path, "binance", 60)
+
+    async def live() -> Purse:
+        own = Purse(Budget(100, 60, 1.0), stuck, time.monotonic)
+        await _given_up(own, stuck)
+        await own.sync()
+        stuck.freed.set()
+        return own
+
+    state = asyncio.run(live()).state()
+    assert (state.shared, state.cause) == (False, "no answer from the disk in 1 s")

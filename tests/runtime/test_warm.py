@@ -108,6 +108,7 @@ def test_late_signals_are_those_that_would_have_been_made_in_time(store: Trainin
     book, _ = begun(store, later)
     late = {int(batch.candle_time[0]): batch for batch in cycle(book, store, later)}
     assert late.keys() == in_time.keys()
+    assert {record["market_breadth"] for batch in late.values() for record in batch.records()} == {None}
     for open_ms, batch in late.items():
         np.testing.assert_allclose(batch.score, in_time[open_ms].score)
         # the panel holds five candles less before each of them

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from scanner.gateway.answers import ExchangeState, WeightState
+from scanner.markets import Market
 from scanner.runtime.asking import wanted
 from scanner.runtime.book import Book
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.warm import proven, warm
-from scanner.runtime.watch import GapWatch
+from scanner.runtime.watch import COLD_WAIT_S, GapWatch
 from scanner.store.gaps import DOWN, NO_TRADE, OUTAGE, UNEXPLAINED, Gap
 from scanner.store.store import TrainingStore
 from scanner.timeframes import HOUR_MS, MINUTE_MS
@@ -40,6 +41,8 @@ EXCHANGE = Quiet(NOW + 1500 * STEP)
 class Life:
     """A process on a data folder: it watches, is fed, and ends or dies."""
 
+    without = ""  # a symbol of which no answer comes
+
     def __init__(self, folder: Path, now_ms: int) -> None:
         self.store = TrainingStore(folder)
         self.store.open()
@@ -58,7 +61,8 @@ class Life:
     def cycle(self, now_ms: int) -> None:
         self.now_ms = now_ms
         self.beat()
-        answers = [EXCHANGE.answer(request, now_ms) for request in wanted(self.book, now_ms)]
+        asked = [request for request in wanted(self.book, now_ms) if request.market.symbol != self.without]
+        answers = [EXCHANGE.answer(request, now_ms) for request in asked]
         self.book.take(proven(self.book, answers)[0], now_ms)
         self.watch.advanced(self.book, now_ms)
         Recorder(self.store, CONFIG).keep_candles(self.book.newly_closed())
@@ -93,6 +97,33 @@ def test_the_time_between_two_lives_is_noted_and_in_the_end_backfilled(tmp_path:
     second.end()
     assert noted(tmp_path, DOWN)[0].backfilled is True
     assert causes(tmp_path, "5m") == causes(tmp_path, "1h") == {NO_TRADE}
+
+
+def test_what_a_life_did_not_get_to_fetch_the_next_one_does(tmp_path: Path) -> None:
+    first = Life(tmp_path, NOW)
+    first.cycle(NOW)
+    first.die()
+    Life(tmp_path, NOW + 20 * STEP).die()  # before anything was loaded
+    third = Life(tmp_path, NOW + 30 * STEP)
+    assert {gap.backfilled for gap in noted(tmp_path, DOWN)} == {False}
+    third.cycle(NOW + 30 * STEP)
+    third.end()
+    assert [gap.backfilled for gap in noted(tmp_path, DOWN)] == [True]
+
+
+def test_a_market_that_never_comes_holds_up_no_gap_for_ever(tmp_path: Path) -> None:
+    first = Life(tmp_path, NOW)
+    first.cycle(NOW)
+    first.end()
+    second = Life(tmp_path, NOW + 20 * STEP)
+    second.book = second.book.grown([Market("binance", "NEVER/USDT")], NOW + 20 * STEP)
+    second.without = "NEVER/USDT"
+    second.cycle(NOW + 20 * STEP)
+    assert noted(tmp_path, DOWN)[0].backfilled is False
+    second.seconds += COLD_WAIT_S
+    second.cycle(NOW + 21 * STEP)
+    second.end()
+    assert noted(tmp_path, DOWN)[0].backfilled is True
 
 
 def test_nobody_trading_is_noted_on_every_timeframe_and_explains_every_hole(tmp_path: Path) -> None:

@@ -86,6 +86,12 @@ def test_a_row_is_a_final_signal_flat_and_typed(store):
     assert row["rsi"] is None
 
 
+def test_what_nobody_looked_at_is_missing(store):
+    keep(store, {**final(NOON), "market_breadth": None, "volatility_regime": "unknown"})
+    (row,) = rows(store, NOON + HOUR_MS)
+    assert (row["market_breadth"], row["volatility_regime"]) == (None, "unknown")
+
+
 def test_labels_are_what_followed_within_their_horizon(store):
     keep(store, final(MIDNIGHT))
     store.append_closed([(BTC, "5m", candles([100, 101, 104, 98, 100]))])
