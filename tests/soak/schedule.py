@@ -48,7 +48,7 @@ KINDS = (
     Kind("nulls", (ways.Nulls(),), ("down",)),
     Kind("nan", (ways.Nulls("NaN"),), ("down",)),
     Kind("holes", (ways.Holes(),), ()),
-    Kind("frozen", (), (), "brings nothing new"),
+    Kind("frozen", (), (), "over and over"),
     Kind("ahead", (ways.Skewed(2 * MINUTE_MS),), ()),
     Kind("behind", (ways.Skewed(-2 * MINUTE_MS),), ()),
     Kind("names", (ways.Reset(),), ("down",), "ServerDisconnected|reset|does not resolve"),
