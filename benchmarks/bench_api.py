@@ -102,10 +102,9 @@ async def measured(url: str, pid: int, notes: Path, options: argparse.Namespace)
         before, used = noted(notes), thread_cpu_s(pid)
         times, late, busy = await polled(url, symbols, options)
         spent = {thread: seconds - used.get(thread, 0.0) for thread, seconds in thread_cpu_s(pid).items()}
-        streams = (await answer(session, f"{API}/status"))["streams"]
+        streams, told = (await answer(session, f"{API}/status"))["streams"], noted(notes)
         async with session.post(f"{API}/stop"):
             pass
-    told = noted(notes)
     print(f"  {len(busy)} signal cycles, the last one {streams['signals']['last_duration_s']:.1f} s; ", end="")
     print(f"missed {streams['signals']['missed']}; load of the machine {os.getloadavg()[0]:.1f}")
     report_memory(most_mb(pid), imported_mb, told)
