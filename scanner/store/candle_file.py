@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from scanner.store import files, names, ohlcv, parts
@@ -125,7 +126,7 @@ class CandleFile:
             if not len(waiting) and not even_if_nothing_waits:
                 return
             self._refused = True  # until it is done
-            if len(waiting) and self.stored and (longer := self._continued(waiting)) is not None:
+            if len(waiting) and self.stored and (longer := ohlcv.continued(_content(self.path), waiting)):
                 files.replace(self.path, longer)
                 self.stored += len(waiting)
                 self._done(waiting)
@@ -136,7 +137,8 @@ class CandleFile:
             cut_ms = max(seam_ms, parts.cut_ms(merged, self._timeframe))
             head, changes = merged.since(cut_ms), [*self._changed_parts(merged.before(cut_ms))]
             if damaged or not head.equals(stored):
-                changes.append(files.Change(self.path, ohlcv.encode(head), keep_old=damaged))
+                text = ohlcv.rewritten(_content(self.path), head)
+                changes.append(files.Change(self.path, text, keep_old=damaged))
             self._replace(changes)
             self.stored = len(head)
             self._done(waiting)
@@ -145,13 +147,6 @@ class CandleFile:
         self._refused = False
         with self._lock:
             self._wait_for(_without(self._merged(), written))
-
-    def _continued(self, waiting: Rows) -> bytes | None:
-        """The head with what waits behind it, None where it has to be written anew."""
-        try:
-            return ohlcv.continued(self.path.read_bytes(), waiting)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
 
     def _changed_parts(self, old: Rows) -> Iterable[files.Change]:
         for period, candles in parts.by_period(old, self._timeframe):
@@ -193,6 +188,13 @@ def read(path: Path, since_ms: int | None = None) -> Rows:
             return ohlcv.read(file, since_ms)
     except (FileNotFoundError, NotADirectoryError):
         return NONE
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, none if there is no file."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return path.read_bytes()
+    return b""
 
 
 def _forgiving(path: Path) -> Rows:

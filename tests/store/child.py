@@ -69,6 +69,35 @@ def read_array(path: str) -> None:
     say(f"{good} {bad}")
 
 
+def read_by_path(folder: str, kind: str) -> None:
+    """Read a file over and over until standard input ends; say how many reads there were, then how each failed."""
+    import threading
+
+    import duckdb
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    candles = f"{folder}/ohlcv/binance_BTCUSDT_5m.parquet"
+    (signals,) = Path(folder).glob("signals/[!.]*.json")
+    read = {
+        "json": lambda: json.loads(signals.read_text()),
+        "pandas": lambda: pd.read_parquet(candles),
+        "duckdb": lambda: duckdb.sql(f"SELECT count(*), sum(close) FROM '{candles}'").fetchall(),
+        "pyarrow": lambda: pq.read_table(candles),
+    }[kind]
+    read()
+    done, reads, failures = threading.Event(), 0, []
+    threading.Thread(target=lambda: (sys.stdin.read(), done.set())).start()
+    say("ready")
+    while not done.is_set():
+        reads += 1
+        try:
+            read()
+        except (OSError, ValueError, duckdb.Error) as error:
+            failures.append(repr(error))
+    say("\n".join([str(reads), *failures]))
+
+
 def limited(folder: str, limit: str) -> None:
     """Append with a limit on the size of every file, then without: say what became of each."""
     store = TrainingStore(folder)
@@ -93,6 +122,7 @@ JOBS = {
     "append_records": append_records,
     "append_candles": append_candles,
     "read_array": read_array,
+    "read_by_path": read_by_path,
     "limited": limited,
 }
 
