@@ -126,16 +126,17 @@ def _rows(
 ) -> pa.Table:
     mine = signals.filter(pa.array(_ms(signals, "candle_time") >= start_ms))
     opened, made = _ms(mine, "candle_time"), _ms(mine, "timestamp")
+    used = pc.coalesce(mine["as_of"], mine["timestamp"]).cast(pa.int64()).to_numpy()  # a backfilled row is of its time
     columns = {name: mine[name] for name in (*flat.MARKET, "candle_time", *OWN)} | {"known_at": mine["timestamp"]}
     for longer in joined:
         other = series.get(longer) if length_ms(longer) > length_ms(timeframe) else None
-        columns |= _joined(longer, other, opened + length_ms(timeframe), made)
+        columns |= _joined(longer, other, opened + length_ms(timeframe), made, used)
     columns |= _labels(known.candles.get(timeframe, NONE), known.untraded, length_ms(timeframe), opened)
     names = schema(joined)
     return pa.Table.from_arrays([_one(columns[name]) for name in names.names], schema=names)
 
 
-def _joined(timeframe: str, other: pa.Table | None, closed: Int, made: Int) -> dict[str, pa.Array]:
+def _joined(timeframe: str, other: pa.Table | None, closed: Int, made: Int, used: Int) -> dict[str, pa.Array]:
     if other is None:
         kinds = {**JOINED, AGE: flat.NUMBER}
         return {f"{name}_{timeframe}": pa.nulls(len(closed), kind) for name, kind in kinds.items()}
@@ -143,7 +144,7 @@ def _joined(timeframe: str, other: pa.Table | None, closed: Int, made: Int) -> d
     closes = _ms(other, "candle_time") + step
     index = newest_known(closes, _ms(other, "timestamp"), closed, made, step)
     chosen, missing = pa.array(index, mask=index < 0), index < 0
-    age = (made - closes[index]) / 1000 if len(closes) else np.zeros(len(closed))
+    age = (used - closes[index]) / 1000 if len(closes) else np.zeros(len(closed))
     found = {f"{name}_{timeframe}": other[name].take(chosen) for name in JOINED}
     return found | {f"{AGE}_{timeframe}": pa.array(age, mask=missing)}
 

@@ -22,7 +22,9 @@ from scanner.store.health import size_of
 
 logger = logging.getLogger(__name__)
 
-_DAY_OF_EXCHANGE = re.compile(r"[a-z0-9]+_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+_DAY_OF_EXCHANGE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+OHLCV, OF_MARKETS, OF_EXCHANGES = "ohlcv", ("signals", "clustering"), ("gaps", "universe", "late")
+_LOOKED_AT = 1000  # bytes at the begin of a file that show whose it is
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,31 @@ def _over(folder: Path, today: date) -> Iterator[Old]:
     """The files of a folder about days that are over."""
     with suppress(FileNotFoundError):
         for path in folder.iterdir():
-            day = _last_day(path.name)
+            day = _last_day(path)
             if day is not None and day < today:
                 with suppress(FileNotFoundError):
                     yield Old(day, path, path.lstat().st_size)
 
 
-def _last_day(name: str) -> date | None:
-    """The last day a file is about by its name; None where that is not one of ours, or has no end."""
-    if (of_market := names.try_day_file(name)) is not None:
+def _last_day(path: Path) -> date | None:
+    """The last day a file is about; None where it is not one of ours in its folder, or has no end."""
+    if path.parent.name == OHLCV:
+        candles = names.try_candle_file(path.name)
+        return utc(parts.end_ms(candles.period) - 1).date() if candles is not None and candles.period else None
+    if path.parent.name in OF_MARKETS and (of_market := names.try_day_file(path.name)) is not None:
         return of_market.day
-    if (candles := names.try_candle_file(name)) is not None:
-        return utc(parts.end_ms(candles.period) - 1).date() if candles.period else None
-    found = _DAY_OF_EXCHANGE.fullmatch(name)
-    with suppress(ValueError):
-        return date.fromisoformat(found["day"]) if found else None
+    if path.parent.name in OF_EXCHANGES:
+        return _day_of_exchange(path)
+    return None
+
+
+def _day_of_exchange(path: Path) -> date | None:
+    """The day of an exchange's file. Such a short name may be anybody's, so its first record must name the exchange."""
+    found = _DAY_OF_EXCHANGE.fullmatch(path.name)
+    if found is None:
+        return None
+    with suppress(ValueError, OSError), path.open("rb") as file:
+        day, begin = date.fromisoformat(found["day"]), file.read(_LOOKED_AT)
+        is_ours = re.search(rb'"exchange"\s*:\s*"%s"' % found["exchange"].encode(), begin) is not None
+        return day if is_ours else None
     return None

@@ -13,7 +13,10 @@ from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS
 from tests.store.making import BTC, NOON, Seconds, cluster, listing, signal
 
-FOREIGN = ["notes.txt", "binance_BTCUSDT_2020-01-01.json.corrupt-1", "backup_2020-01-01.json.gz", "2020-01-01.json"]
+FOREIGN = [
+    *("notes.txt", "binance_BTCUSDT_2020-01-01.json.corrupt-1", "backup_2020-01-01.json.gz", "2020-01-01.json"),
+    *("labels_2020-01-01.json", "binance_2020-01-01.json"),  # named like an exchange's, but not by what is in them
+]
 HEAD, PART = "binance_BTCUSDT_5m.parquet", "binance_BTCUSDT_5m-2025-09.parquet"
 FOLDERS = ("signals", "clustering", "gaps", "universe", "ohlcv")
 
@@ -32,7 +35,7 @@ def folder(tmp_path):
             (tmp_path / name / foreign).write_bytes(b"")
     for number in range(10):
         (tmp_path / "signals" / day(number)).write_bytes(b" " * 1000)
-    (tmp_path / "gaps" / "binance_2025-10-01.json").write_bytes(b"")
+    (tmp_path / "gaps" / "binance_2025-10-01.json").write_text('[\n{"exchange":"binance"}\n]')
     for name in (HEAD, PART):
         (tmp_path / "ohlcv" / name).write_bytes(b"")
     return tmp_path
@@ -49,6 +52,14 @@ def trimmed(folder, **limits):
 def test_without_a_limit_nothing_goes(folder):
     assert trimmed(folder) == 0
     assert not Limits()
+
+
+def test_a_file_of_ours_in_a_folder_that_is_not_its_own_is_not_ours(folder):
+    strays = [folder / "signals" / PART, folder / "ohlcv" / day(9), folder / "signals" / "binance_2025-10-01.json"]
+    for stray in strays:
+        stray.write_text('[\n{"exchange":"binance"}\n]')
+    trimmed(folder, days=3)
+    assert all(stray.exists() for stray in strays)
 
 
 def test_days_before_the_limit_go(folder):
