@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,10 @@ from scanner.simulated import Recording
 from scanner.store.dataset import Query, Selection
 from scanner.store.gaps import Gap
 from scanner.store.past import features_of
+from scanner.store.reader import StoreReader
 from scanner.store.retention import Limits
 from scanner.store.store import TrainingStore
+from scanner.store.wish import WishFile
 from scanner.timeframes import DAY_MS, LENGTH_MS
 from scanner.universe import ALL, Universe
 
@@ -93,8 +96,8 @@ class ScannerService:
         self._run: Run | None = None
         self._running = False
         self._recording: Recording | None = None
-        self._reader = TrainingStore(self.settings.data_dir)  # reads only; each run opens the folder for writing
-        self.wish = StandingWish(self._reader, wanted=self.settings.resume)
+        self._reader = StoreReader(self.settings.data_dir)
+        self.wish = StandingWish(WishFile(Path(self.settings.data_dir)), wanted=self.settings.resume)
         self.base = BaseScans(
             Orders(self.settings, interval_of, self.recording),
             base_scan,
@@ -334,7 +337,7 @@ class ScannerService:
         at_ms = now_ms if as_of_ms is None else as_of_ms
         return features_of(self._store(), query, at_ms, tuple(self._styles().values()))
 
-    def _store(self) -> TrainingStore:
+    def _store(self) -> StoreReader:
         """Where everything kept can be read: of a run that goes on also what is not in its files yet."""
         return self._run.store if self._run is not None and self._running else self._reader
 

@@ -14,13 +14,13 @@ from scanner.errors import FolderInUse, ScannerError
 from scanner.order import StartOrder
 from scanner.runtime.run import Run
 from scanner.store.store import TrainingStore
-from scanner.store.wish import Wish
+from scanner.store.wish import Wish, WishFile
 
 log = logging.getLogger(__name__)
 
 
 class StandingWish:
-    """Keeps, clears and fulfils the wish in the data folder of `store`; does nothing unless it is `wanted`.
+    """Keeps, clears and fulfils the wish in the file of a data folder; does nothing unless it is `wanted`.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class StandingWish:
         Why the wish of an earlier process could not be fulfilled.
     """
 
-    def __init__(self, store: TrainingStore, *, wanted: bool) -> None:
-        self._file, self._wanted = store.wish, wanted
+    def __init__(self, file: WishFile, *, wanted: bool) -> None:
+        self._file, self._wanted = file, wanted
         self._wish: Wish | None = None
         self._resuming: Wish | None = None
         self._resumed = False

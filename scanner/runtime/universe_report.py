@@ -9,7 +9,7 @@ from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.markets import Market
 from scanner.records import iso
 from scanner.renames import Renames
-from scanner.store.store import TrainingStore
+from scanner.store.reader import StoreReader
 from scanner.universe import Universe
 
 
@@ -23,7 +23,7 @@ def renamed(found: Mapping[str, str], renames: Renames) -> dict[str, str]:
     return texts
 
 
-def remembered(rule: Universe | None, store: TrainingStore, exchanges: Iterable[str]) -> dict[str, frozenset[str]]:
+def remembered(rule: Universe | None, store: StoreReader, exchanges: Iterable[str]) -> dict[str, frozenset[str]]:
     """Who was in by the same rule when it was last applied, by exchange."""
     kept = {exchange: store.newest_universe(exchange) for exchange in exchanges} if rule is not None else {}
     return {

@@ -21,7 +21,7 @@ from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
 from scanner.runtime.book import HISTORY, Book
 from scanner.store.ohlcv import Rows
-from scanner.store.store import TrainingStore
+from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms, open_time_of
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ SPARE = 20  # candles a history may be short of, as where nobody traded at its b
 SAME = 1e-6  # relative difference of prices up to which two candles are the same
 
 
-def warm(book: Book, store: TrainingStore, markets: Iterable[Market], now_ms: int) -> list[str]:
+def warm(book: Book, store: StoreReader, markets: Iterable[Market], now_ms: int) -> list[str]:
     """Begin `markets` of `book` with what is stored of them; says what could not be used, one text per market."""
     began, wanted = time.monotonic(), list(markets)
     with ThreadPoolExecutor(READERS, thread_name_prefix="warm") as pool:
@@ -56,7 +56,7 @@ def _begin(book: Book, timeframe: str, stored: dict[Market, Rows], now_ms: int) 
     book.begin_with(timeframe, rows, counts, open_ms, candles, UNSURE if timeframe == book.base else 0, now_ms)
 
 
-def _stored(book: Book, store: TrainingStore, now_ms: int, market: Market) -> dict[str, Rows] | str:
+def _stored(book: Book, store: StoreReader, now_ms: int, market: Market) -> dict[str, Rows] | str:
     """The stored candles of one market that can be continued, by timeframe; or why there are none, if that is news."""
     try:
         base = _usable(book, store, market, book.base, now_ms)
@@ -74,7 +74,7 @@ def _stored(book: Book, store: TrainingStore, now_ms: int, market: Market) -> di
         return str(error)
 
 
-def _usable(book: Book, store: TrainingStore, market: Market, timeframe: str, now_ms: int) -> Rows:
+def _usable(book: Book, store: StoreReader, market: Market, timeframe: str, now_ms: int) -> Rows:
     """Candles for the whole panel up to not long ago, none where the file does not reach that far.
 
     Raises

@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 import math
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +53,8 @@ class CandleFiles:
         self,
         folder: Path,
         journal: Path,
-        clock: Callable[[], float],
-        on_result: Callable[[str, OSError | None], None],
+        clock: Callable[[], float] = time.monotonic,
+        on_result: Callable[[str, OSError | None], object] = lambda name, error: None,
     ) -> None:
         self.folder = folder
         self._clock, self._on_result = clock, on_result

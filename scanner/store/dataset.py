@@ -78,7 +78,7 @@ class Selection:
     clustering: Excerpt
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain values; see `TrainingStore.dataset`."""
+        """All of it as plain values; see `StoreReader.dataset`."""
         return {
             "signals": list(chain.from_iterable(self.signals.records())),
             "ohlcv": {timeframe: list(chain.from_iterable(ohlcv(each))) for timeframe, each in self.candles.items()},

@@ -14,7 +14,7 @@ from scanner.store.features import TIMEFRAMES
 from scanner.store.moments import moment_ms
 from scanner.store.past import features_of
 from scanner.store.persistence import data_folder, dataset_query
-from scanner.store.store import TrainingStore
+from scanner.store.reader import StoreReader
 
 
 def dataset(
@@ -67,6 +67,6 @@ def dataset(
     if as_of_ms is None:
         raise InvalidInput("as_of", as_of, "is not a moment such as '2025-10-24T12:00:00Z'")
     query = dataset_query(symbol, days, exchange, timeframe, final_only=True)
-    table = features_of(TrainingStore(data_folder(base_path)), query, as_of_ms, tuple(timeframes))
+    table = features_of(StoreReader(data_folder(base_path)), query, as_of_ms, tuple(timeframes))
     frame: pd.DataFrame = table.to_pandas()
     return frame

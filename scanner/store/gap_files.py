@@ -40,30 +40,11 @@ class Alive:
     outage: str | None = None
 
 
-class GapFiles:
-    """The ledger of a data folder. Failures to write show in the store's health and stop nothing.
+class GapLedger:
+    """What the ledger of a data folder says."""
 
-    Parameters
-    ----------
-    own : callable
-        Makes this process the folder's writer; raises StoreFailure or FolderInUse.
-    """
-
-    def __init__(self, base: Path, health: Health, own: Callable[[], None]) -> None:
+    def __init__(self, base: Path) -> None:
         self.folder, self._alive = base / FOLDER, base / ALIVE
-        self._health, self._own = health, own
-        self._days = DayFiles(self.folder, lambda record: None)
-
-    def append(self, gaps: Iterable[Gap], at_ms: int | None = None) -> bool:
-        """Note some gaps that have ended, and when they became known; whether all of them could be."""
-        known = {} if at_ms is None else {"known_at": iso(at_ms)}
-        lines: dict[str, list[tuple[None, bytes]]] = {}
-        for gap in gaps:
-            if gap.to_ms is not None and gap.to_ms > gap.from_ms:
-                line = arrays.encode(gap.as_record() | known)
-                lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, line))
-        done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
-        return all(done)
 
     def read(self, since_ms: int = 0, exchange: str | None = None) -> list[Gap]:
         """What is noted of the time since `since_ms`, of one exchange or all; see `gaps.tidied`.
@@ -116,6 +97,32 @@ class GapFiles:
             return {}
         entries = values.items() if isinstance(values, dict) else ()
         return {name: found for name, value in entries if (found := _parsed(value)) is not None}
+
+
+class GapFiles(GapLedger):
+    """The ledger, and its writer. Failures to write show in the store's health and stop nothing.
+
+    Parameters
+    ----------
+    own : callable
+        Makes this process the folder's writer; raises StoreFailure or FolderInUse.
+    """
+
+    def __init__(self, base: Path, health: Health, own: Callable[[], None]) -> None:
+        super().__init__(base)
+        self._health, self._own = health, own
+        self._days = DayFiles(self.folder, lambda record: None)
+
+    def append(self, gaps: Iterable[Gap], at_ms: int | None = None) -> bool:
+        """Note some gaps that have ended, and when they became known; whether all of them could be."""
+        known = {} if at_ms is None else {"known_at": iso(at_ms)}
+        lines: dict[str, list[tuple[None, bytes]]] = {}
+        for gap in gaps:
+            if gap.to_ms is not None and gap.to_ms > gap.from_ms:
+                line = arrays.encode(gap.as_record() | known)
+                lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, line))
+        done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
+        return all(done)
 
     def keep_alive(self, alive: Mapping[str, Alive]) -> None:
         """Replace what `alive` says."""

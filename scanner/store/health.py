@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ MEASURE_S = 30.0  # how old the size of the folder may be
 class Health:
     """The failures of a store by file; a file that can be written again is healthy again."""
 
-    def __init__(self, base: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, base: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.not_kept = 0
         self._base, self._clock = base, clock
         self._lock = threading.Lock()

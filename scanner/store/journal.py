@@ -153,7 +153,7 @@ class Journal:
         """Bytes of all segments."""
         return sum(segment.size for segment in self._segments)
 
-    def replay(self, on_failure: Callable[[str, OSError], None]) -> list[Batch]:
+    def replay(self, on_failure: Callable[[str, OSError], object]) -> list[Batch]:
         """Every batch that an earlier run left, oldest first; a segment that cannot be read is left as it is."""
         found: list[Batch] = []
         self._segments = []

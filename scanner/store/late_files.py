@@ -15,27 +15,11 @@ from scanner.store.late import Late, try_late
 FOLDER = "late"
 
 
-class LateFiles:
-    """The late ledger of a data folder. Failures to write show in the store's health and stop nothing."""
+class LateLedger:
+    """What the late ledger of a data folder says."""
 
-    def __init__(self, base: Path, health: Health) -> None:
-        self.folder, self._health = base / FOLDER, health
-        self._days = DayFiles(self.folder, lambda record: None)
-
-    def append(self, found: Iterable[Late]) -> None:
-        """Note some changes."""
-        lines: dict[str, list[tuple[None, bytes]]] = {}
-        for change in found:
-            name = names.gap_file(change.market.exchange, change.known_ms)
-            lines.setdefault(name, []).append((None, arrays.encode(change.as_record())))
-        for name, entries in lines.items():
-            try:
-                self._days.append(name, entries)
-            except OSError as error:
-                self._health.lose(len(entries))
-                self._health.note(f"{FOLDER}/{name}", error)
-            else:
-                self._health.note(f"{FOLDER}/{name}", None)
+    def __init__(self, base: Path) -> None:
+        self.folder = base / FOLDER
 
     def read(self, market: Market, since_ms: int) -> list[Late]:
         """What changed of a market after `since_ms`, as it was noted.
@@ -57,6 +41,30 @@ class LateFiles:
             mine = (record for record in records if record.get("symbol") == market.symbol)
             found += [change for record in mine if (change := try_late(record)) is not None]
         return [change for change in found if change.known_ms > since_ms and change.market == market]
+
+
+class LateFiles(LateLedger):
+    """The late ledger, and its writer. Failures to write show in the store's health and stop nothing."""
+
+    def __init__(self, base: Path, health: Health) -> None:
+        super().__init__(base)
+        self._health = health
+        self._days = DayFiles(self.folder, lambda record: None)
+
+    def append(self, found: Iterable[Late]) -> None:
+        """Note some changes."""
+        lines: dict[str, list[tuple[None, bytes]]] = {}
+        for change in found:
+            name = names.gap_file(change.market.exchange, change.known_ms)
+            lines.setdefault(name, []).append((None, arrays.encode(change.as_record())))
+        for name, entries in lines.items():
+            try:
+                self._days.append(name, entries)
+            except OSError as error:
+                self._health.lose(len(entries))
+                self._health.note(f"{FOLDER}/{name}", error)
+            else:
+                self._health.note(f"{FOLDER}/{name}", None)
 
     def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
         """Have everything on the medium, or what can be until it is late; raises StoreFailure."""

@@ -13,14 +13,14 @@ from scanner.store import features, flat
 from scanner.store.dataset import Query, day_files
 from scanner.store.excerpt import Excerpt
 from scanner.store.late import as_of
-from scanner.store.store import TrainingStore
+from scanner.store.reader import StoreReader
 from scanner.timeframes import DAY_MS, LENGTH_MS
 
 UNTRADED_MS = 366 * DAY_MS  # the close before a time without trades is looked for no longer before the first row
 
 
 def features_of(
-    store: TrainingStore, query: Query, as_of_ms: int, timeframes: Sequence[str] = features.TIMEFRAMES
+    store: StoreReader, query: Query, as_of_ms: int, timeframes: Sequence[str] = features.TIMEFRAMES
 ) -> pa.Table:
     """One row per final signal of a symbol, with labels, as known at a moment; columns as in `features.schema`.
 
@@ -45,7 +45,7 @@ def features_of(
     return features.in_order([features.features(each, joined, start_ms, query.timeframe) for each in known], joined)
 
 
-def known_of(store: TrainingStore, market: Market, start_ms: int, as_of_ms: int) -> features.Known:
+def known_of(store: StoreReader, market: Market, start_ms: int, as_of_ms: int) -> features.Known:
     """What was known of a market at `as_of_ms`, of the time since `start_ms` and as long before as rows may need."""
     signals, since_ms = _finals(store, market, start_ms, as_of_ms), max(start_ms - UNTRADED_MS, 0)
     late, candles = store.late.read(market, as_of_ms), {}
@@ -57,7 +57,7 @@ def known_of(store: TrainingStore, market: Market, start_ms: int, as_of_ms: int)
     return features.Known(signals, candles, store.gaps.untraded(market, since_ms, as_of_ms))
 
 
-def _finals(store: TrainingStore, market: Market, start_ms: int, as_of_ms: int) -> pa.Table:
+def _finals(store: StoreReader, market: Market, start_ms: int, as_of_ms: int) -> pa.Table:
     def was_known(record: Mapping[str, Any], at_ms: int) -> bool:
         return record.get("candle_closed") is True and at_ms <= as_of_ms
 

@@ -21,6 +21,7 @@ from scanner.markets import Market, parse_symbol
 from scanner.records import CandleCluster
 from scanner.store.dataset import Query
 from scanner.store.ohlcv import rows
+from scanner.store.reader import StoreReader
 from scanner.store.store import TrainingStore
 from scanner.timeframes import LENGTH_MS
 
@@ -175,7 +176,7 @@ async def get_training_dataset(
     Returns
     -------
     dict
-        `signals`, `ohlcv` and `clustering`; see `TrainingStore.dataset`.
+        `signals`, `ohlcv` and `clustering`; see `StoreReader.dataset`.
 
     Raises
     ------
@@ -186,7 +187,7 @@ async def get_training_dataset(
     """
     query = dataset_query(symbol, days, exchange, timeframe, final_only)
     end_ms = WallClock().now_ms() if now_ms is None else now_ms
-    return await asyncio.to_thread(TrainingStore(data_folder(base_path)).dataset, query, LENGTH_MS, end_ms)
+    return await asyncio.to_thread(StoreReader(data_folder(base_path)).dataset, query, LENGTH_MS, end_ms)
 
 
 def dataset_query(symbol: str, days: int, exchange: str | None, timeframe: str | None, final_only: bool) -> Query:

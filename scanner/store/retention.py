@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,10 +18,13 @@ from typing import NamedTuple
 
 from scanner.records import utc
 from scanner.store import files, names, parts
-from scanner.store.health import size_of
+from scanner.store.health import Health, size_of
+from scanner.store.record_files import RecordFiles
 
 logger = logging.getLogger(__name__)
 
+TRIM_S = 600.0
+OLD_FILES = "old files"  # in messages: they cannot be removed
 _DAY_OF_EXCHANGE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
 OHLCV, OF_MARKETS, OF_EXCHANGES = "ohlcv", ("signals", "clustering"), ("gaps", "universe", "late")
 _LOOKED_AT = 1000  # bytes at the begin of a file that show whose it is
@@ -47,6 +50,45 @@ class Limits:
 
     def __bool__(self) -> bool:
         return bool(self.days or self.total_bytes or self.free_bytes)
+
+
+class Trimmer:
+    """Every ten minutes gives up what is not needed any more: twins of days that are over, files beyond the limits.
+
+    Attributes
+    ----------
+    removed : int
+        How many files have gone.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        folders: Iterable[Path],
+        days: Iterable[RecordFiles],
+        limits: Limits,
+        health: Health,
+        clock: Callable[[], float],
+    ) -> None:
+        self._base, self._folders, self._days, self._limits = base, tuple(folders), tuple(days), limits
+        self._health, self._clock = health, clock
+        self.removed, self._due_at = 0, 0.0
+
+    def trim_if_due(self, now_ms: int) -> None:
+        """Do it, if ten minutes have passed; what cannot be removed shows in the store's health."""
+        if self._clock() < self._due_at:
+            return
+        self._due_at = self._clock() + TRIM_S
+        yesterday = (utc(now_ms).date() - timedelta(days=1)).isoformat()
+        try:
+            for kind in self._days:
+                kind.rest(yesterday)
+            if self._limits:
+                self.removed += trim(self._base, self._folders, self._limits, now_ms)
+        except OSError as error:
+            self._health.note(OLD_FILES, error)
+        else:
+            self._health.note(OLD_FILES, None)
 
 
 class Old(NamedTuple):

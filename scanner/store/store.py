@@ -1,4 +1,4 @@
-"""TrainingStore: the one writer of a data folder, and the reader of what it and its predecessors wrote.
+"""TrainingStore: the one writer of a data folder; what is in it is read as any `StoreReader` does.
 
 Layout: ``signals/`` and ``clustering/`` hold a JSON array per market and UTC day, ``ohlcv/`` a Parquet file per market
 and timeframe, ``universe/`` a JSON array per exchange and UTC day. What cannot be written is counted and shown by
@@ -13,46 +13,35 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from scanner.errors import FolderInUse, NothingStored, StoreFailure
-from scanner.markets import Market, Wanted, select
-from scanner.records import utc
-from scanner.store import dataset, files, names, ohlcv
+from scanner.errors import FolderInUse, StoreFailure
+from scanner.markets import Market
+from scanner.store import files, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
-from scanner.store.dataset import Query, Selection
-from scanner.store.gap_files import FOLDER as GAPS
 from scanner.store.gap_files import GapFiles
-from scanner.store.gaps import Gap, explained
 from scanner.store.health import Health
-from scanner.store.journal import FOLDER as JOURNAL_FOLDER
 from scanner.store.late import Late, changes, overdue
-from scanner.store.late_files import FOLDER as LATE
 from scanner.store.late_files import LateFiles
 from scanner.store.losses import Losses
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
+from scanner.store.reader import StoreReader
 from scanner.store.record_files import Batch, RecordFiles
-from scanner.store.retention import Limits, trim
+from scanner.store.retention import Limits, Trimmer
 from scanner.store.universe_files import UniverseFiles
 from scanner.store.wish import WishFile
-from scanner.timeframes import DAY_MS, length_ms
 
 logger = logging.getLogger(__name__)
 
-TRIM_S = 600.0
-RETENTION = "old files"  # in messages: they cannot be removed
 
-
-class TrainingStore:
+class TrainingStore(StoreReader):
     """Keeps signals, cluster records and candles under one folder. Every method may be called from any thread.
 
-    Reading works on any store, opened or not. Writing needs `open`, which makes this process the folder's only writer
-    until `close`.
+    Writing needs `open`, which makes this process the folder's only writer until `close`. Reading does not.
 
     Parameters
     ----------
@@ -76,24 +65,17 @@ class TrainingStore:
     def __init__(
         self, base_path: str | Path, clock: Callable[[], float] = time.monotonic, limits: Limits | None = None
     ) -> None:
-        self.base_path = Path(base_path)
-        self.signals_path = self.base_path / "signals"
-        self.ohlcv_path = self.base_path / "ohlcv"
-        self.clustering_path = self.base_path / "clustering"
-        self.universe_path = self.base_path / "universe"
-        records = (self.signals_path, self.ohlcv_path, self.clustering_path)
-        journal = self.base_path / JOURNAL_FOLDER
-        self._folders = (*records, self.universe_path, self.base_path / GAPS, self.base_path / LATE, journal)
+        super().__init__(base_path, lambda ohlcv, journal: CandleFiles(ohlcv, journal, clock, self._note_candles))
         self._health = Health(self.base_path, clock)
         self._signals = RecordFiles(self.signals_path, file_signal, self._health)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
         self._universes = UniverseFiles(self.universe_path, self._health)
-        self._candles = CandleFiles(self.ohlcv_path, journal, clock, self._note_candles)
         self.wish = WishFile(self.base_path, self._health)
-        self.gaps = GapFiles(self.base_path, self._health, self._own)
+        self.gaps: GapFiles = GapFiles(self.base_path, self._health, self._own)
+        self.late: LateFiles = LateFiles(self.base_path, self._health)
         self._losses = Losses()
-        self._limits, self._removed, self._trim_at = limits or Limits(), 0, 0.0
-        self.late = LateFiles(self.base_path, self._health)
+        days = (self._signals, self._clusters)
+        self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = self._is_ours = False
@@ -208,10 +190,6 @@ class TrainingStore:
             raise
         self._universes.append(exchange, record, at_ms)
 
-    def newest_universe(self, exchange: str) -> dict[str, Any] | None:
-        """The newest snapshot of a universe on an exchange; None where there is none that can be read."""
-        return self._universes.newest(exchange)
-
     def append_candles(
         self,
         market: Market,
@@ -271,112 +249,9 @@ class TrainingStore:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def markets(self) -> list[Market]:
-        """Every market anything is kept of, sorted."""
-        waiting = {name.market for text in self._candles.names() if (name := names.try_candle_file(text)) is not None}
-        return sorted(waiting.union(*(dataset.markets_of(folder) for folder in self._folders)))
-
-    def has_anything(self) -> bool:
-        """Whether anything was ever kept."""
-        return bool(self.markets())
-
-    def newest_signals(self) -> list[dict[str, Any]]:
-        """The newest signal kept of every market and timeframe. Raises StoreFailure when a file cannot be read."""
-        return dataset.newest(self.signals_path)
-
-    def candles(self, market: Market, timeframe: str, since_ms: int = 0) -> ohlcv.Rows:
-        """The closed candles kept of one market and timeframe since a moment, oldest first; empty if there are none.
-
-        Raises
-        ------
-        StoreFailure
-            The file cannot be read.
-        """
-        name = names.candle_file(market, timeframe)
-        try:
-            return self._candles.candles(name, since_ms)
-        except OSError as error:
-            raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
-
-    def newest_candles(self, market: Market, timeframe: str, since_ms: int) -> ohlcv.Rows:
-        """The candles in the files of one market and timeframe since `since_ms`, oldest first; those waiting are not.
-
-        There may be older ones. The first is later than `since_ms` only if none before is kept.
-
-        Raises
-        ------
-        StoreFailure
-            The file cannot be read, or is damaged.
-        """
-        name = names.candle_file(market, timeframe)
-        try:
-            return self._candles.newest(name, since_ms)
-        except OSError as error:
-            raise StoreFailure(f"ohlcv/{name}: cannot be read: {error.strerror}") from error
-        except ohlcv.Damaged as error:
-            raise StoreFailure(f"ohlcv/{name}: is damaged: {error}") from error
-
     def has_final(self, market: Market, timeframe: str, open_ms: int) -> bool:
         """Whether the final signal of a candle is kept already; False where that cannot be read."""
         return self._signals.has(market, Key(timeframe, open_ms))
-
-    def holes(self, market: Market, timeframe: str) -> list[Gap]:
-        """Every stretch without a candle between the oldest and the newest kept, cut by cause; see `gaps.explained`.
-
-        Raises
-        ------
-        StoreFailure
-            A file cannot be read.
-        """
-        kept, noted = self.candles(market, timeframe), self.gaps.read(exchange=market.exchange)
-        return explained(market.exchange, market.symbol, kept.open_time, length_ms(timeframe), noted)
-
-    def select(self, query: Query, timeframes: Iterable[str], now_ms: int) -> Selection:
-        """What was kept in the days before `now_ms` of what a query asks for.
-
-        Candles are read at once; of the records it is noted where they lie.
-
-        Parameters
-        ----------
-        timeframes : iterable of str
-            The OHLCV timeframes to give where the query names none; those nothing is kept of are left out.
-        now_ms : int
-            Market time, where the days end.
-
-        Raises
-        ------
-        NothingStored
-            Nothing was ever kept of what is wanted.
-        StoreFailure
-            A file cannot be read.
-        """
-        markets, start_ms = self.markets_of(query.wanted), now_ms - query.days * DAY_MS
-        chosen = timeframes if query.timeframe is None else (query.timeframe,)
-        candles = {timeframe: self._candles_since(markets, timeframe, start_ms) for timeframe in chosen}
-        return Selection(
-            dataset.excerpt(self.signals_path, markets, start_ms, query.wants_signal),
-            {timeframe: found for timeframe, found in candles.items() if found},
-            dataset.excerpt(self.clustering_path, markets, start_ms, query.wants_cluster),
-        )
-
-    def dataset(self, query: Query, timeframes: Iterable[str], now_ms: int) -> dict[str, Any]:
-        """The same as plain values.
-
-        Returns
-        -------
-        dict
-            ``signals`` and ``clustering``: the records as kept, oldest first. ``ohlcv``: timeframe -> rows of ISO-8601
-            UTC ``timestamp``, ``open``, ``high``, ``low``, ``close``, ``volume``, oldest first; when several markets
-            are meant each row has ``exchange`` and ``symbol`` too.
-        """
-        return self.select(query, timeframes, now_ms).as_dict()
-
-    def markets_of(self, wanted: Wanted) -> list[Market]:
-        """The markets that are meant, of those anything is kept of; raises NothingStored where there are none."""
-        markets = select(self.markets(), wanted)
-        if not markets:
-            raise NothingStored(f"nothing is stored for {_written(wanted)}")
-        return markets
 
     def health(self) -> dict[str, Any]:
         """How writing goes.
@@ -395,7 +270,7 @@ class TrainingStore:
             "repaired": candles["repaired"] + sum(folder.repaired for folder in days),
             "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
             "not_kept": self._health.not_kept + candles["not_kept"],
-            "removed": self._removed,
+            "removed": self._trimmer.removed,
             **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
         }
 
@@ -442,23 +317,8 @@ class TrainingStore:
             self._state_losses(kind.name, {market.exchange for market in batch}, at_ms)
         finally:
             self._candles.write_due()
-            self._trim(at_ms)
-
-    def _trim(self, now_ms: int) -> None:
-        """Every ten minutes: give up twins of days that are over, and files that exceed the limits."""
-        if self._clock() < self._trim_at or not self._is_ours:
-            return
-        self._trim_at = self._clock() + TRIM_S
-        yesterday = (utc(now_ms).date() - timedelta(days=1)).isoformat()
-        try:
-            for kind in (self._signals, self._clusters):
-                kind.rest(yesterday)
-            if self._limits:
-                self._removed += trim(self.base_path, self._folders, self._limits, now_ms)
-        except OSError as error:
-            self._health.note(RETENTION, error)
-        else:
-            self._health.note(RETENTION, None)
+            if self._is_ours:
+                self._trimmer.trim_if_due(at_ms)
 
     def _lost(self, kind: RecordFiles, batch: Batch, error: Exception, at_ms: int) -> None:
         if not self._is_ours:
@@ -495,17 +355,8 @@ class TrainingStore:
             self._own()
             self.late.append(found)
 
-    def _candles_since(self, markets: Sequence[Market], timeframe: str, start_ms: int) -> dict[Market, ohlcv.Rows]:
-        found = {market: self.candles(market, timeframe, max(start_ms, 0)) for market in markets}
-        return {market: rows for market, rows in found.items() if len(rows)}
-
     def _note_candles(self, name: str, error: OSError | None) -> None:
         self._health.note(f"ohlcv/{name}" if name.endswith(".parquet") else name, error)
-
-
-def _written(wanted: Wanted) -> str:
-    text = wanted.symbol or wanted.base
-    return f"{wanted.exchange}:{text}" if wanted.exchange else text
 
 
 def _clear(folder: Path) -> None:

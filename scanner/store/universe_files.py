@@ -16,7 +16,6 @@ class UniverseFiles:
     """``universe/binance_2025-10-24.json`` and on; every method may be called from any thread."""
 
     def __init__(self, folder: Path, health: Health) -> None:
-        self._folder = folder
         self._kind, self._health = folder.name, health
         self._days = DayFiles(folder, lambda record: None)
 
@@ -41,14 +40,6 @@ class UniverseFiles:
             self._health.note(key, None)
         self._health.raise_failures([key])
 
-    def newest(self, exchange: str) -> dict[str, Any] | None:
-        """The newest snapshot of an exchange; None where there is none, or none that can be read."""
-        for path in sorted(self._folder.glob(f"{exchange}_*.json"), reverse=True)[:1]:
-            with contextlib.suppress(OSError):
-                records = arrays.read(path.read_bytes()).records
-                return dict(records[-1]) if records else None
-        return None
-
     def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
         """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
         try:
@@ -61,3 +52,12 @@ class UniverseFiles:
 
     def close(self) -> None:
         self._days.close()
+
+
+def newest_universe(folder: Path, exchange: str) -> dict[str, Any] | None:
+    """The newest snapshot of an exchange; None where there is none, or none that can be read."""
+    for path in sorted(folder.glob(f"{exchange}_*.json"), reverse=True)[:1]:
+        with contextlib.suppress(OSError):
+            records = arrays.read(path.read_bytes()).records
+            return dict(records[-1]) if records else None
+    return None

@@ -29,8 +29,8 @@ class Wish:
 class WishFile:
     """The wish in a data folder; replaced whole, so that a reader meets the old one or the new one."""
 
-    def __init__(self, folder: Path, health: Health) -> None:
-        self._path, self._health = folder / NAME, health
+    def __init__(self, folder: Path, health: Health | None = None) -> None:
+        self._path, self._health = folder / NAME, health or Health(folder)
 
     def read(self) -> Wish | None:
         """The wish, None where there is none.

@@ -7,8 +7,7 @@ from collections import namedtuple
 
 import pytest
 
-from scanner.store import store as stores
-from scanner.store.retention import Limits, trim
+from scanner.store.retention import TRIM_S, Limits, trim
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS
 from tests.store.making import BTC, NOON, Seconds, cluster, listing, signal
@@ -104,7 +103,7 @@ def test_the_store_trims_as_it_goes_and_can_write_old_days_again(tmp_path):
     clock = Seconds()
     with TrainingStore(tmp_path, clock, Limits(days=2)) as store:
         for number in range(5):
-            clock.now += stores.TRIM_S
+            clock.now += TRIM_S
             store.append_signals({BTC: [signal(NOON + number * DAY_MS)]}, NOON + number * DAY_MS)
             store.append_clusters({BTC: [cluster(NOON + number * DAY_MS)]}, NOON + number * DAY_MS)
         days = [f"binance_BTCUSDT_2025-10-{each}.json" for each in (26, 27, 28)]
@@ -118,7 +117,7 @@ def test_twins_of_days_that_are_over_go(tmp_path):
     clock = Seconds()
     with TrainingStore(tmp_path, clock) as store:
         for number in range(4):
-            clock.now += stores.TRIM_S
+            clock.now += TRIM_S
             at_ms = NOON + number * DAY_MS
             for _ in range(2):
                 store.append_signals({BTC: [signal(at_ms)]}, at_ms)

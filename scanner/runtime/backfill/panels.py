@@ -10,11 +10,11 @@ from scanner.core.candles import Candles, Int
 from scanner.core.panel import Panel
 from scanner.markets import Market
 from scanner.store.ohlcv import Rows
-from scanner.store.store import TrainingStore
+from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms
 
 
-def read_panel(store: TrainingStore, markets: Sequence[Market], timeframe: str, since_ms: int, last_ms: int) -> Panel:
+def read_panel(store: StoreReader, markets: Sequence[Market], timeframe: str, since_ms: int, last_ms: int) -> Panel:
     """The candles that open from `since_ms` to `last_ms`, both on the grid.
 
     Raises
