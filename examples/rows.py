@@ -2,7 +2,6 @@
 
 `stored` asks the scanner's own dataset; `from_training_data` makes rows of the answer of `get_training_dataset`, for
 programs that have that. Both have the columns named here, and `usable_at`: when a program could have acted on the row.
-That is when a signal was made; of one that a backfill made later, as of when it was made.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def stored(symbol: str, timeframe: str, folder: Path, days: int) -> pd.DataFrame
         raise NoData(f"{error}; {remedy(symbol, folder)}") from error
     if rows.empty:
         raise NoData(f"no final {timeframe} signals of {symbol} in {days} days in {folder}; {remedy(symbol, folder)}")
-    return _usable(rows)
+    return _sound(rows)
 
 
 def all_stored(symbols: Sequence[str], timeframe: str, folder: Path, days: int) -> pd.DataFrame:
@@ -95,7 +94,8 @@ def from_training_data(
         raise ValueError(f"these are of {', '.join(rows['exchange'].unique())}; ask for one: binance:BTC/USDT")
     times = [name for name in ("timestamp", "candle_time", "as_of") if name in rows]
     rows[times] = rows[times].apply(_moments)
-    rows = _usable(rows.assign(known_at=rows["timestamp"]))
+    usable_at = rows["as_of"].fillna(rows["timestamp"]) if "as_of" in rows else rows["timestamp"]
+    rows = _sound(rows.assign(known_at=rows["timestamp"], usable_at=usable_at))
     length = pd.Timedelta(seconds=LENGTHS[timeframe])
     return rows.assign(**forward_returns(rows["candle_time"], closes(ohlcv[timeframe]), length))
 
@@ -137,9 +137,8 @@ def caution(rows: pd.DataFrame) -> str:
     return "Once is not often: try other markets and months."
 
 
-def _usable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with `usable_at`, in its order; those whose analysis failed are left out."""
-    rows = rows.assign(usable_at=rows["as_of"].fillna(rows["known_at"]) if "as_of" in rows else rows["known_at"])
+def _sound(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order of `usable_at`; those whose analysis failed are left out."""
     rows = rows[rows["error"].isna()] if "error" in rows else rows
     return rows.sort_values(["usable_at", "candle_time"], ignore_index=True)
 

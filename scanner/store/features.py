@@ -1,7 +1,8 @@
 """Features and labels of final signals, point in time: what a model may learn from. Pure; `past` reads what it needs.
 
-One row per final signal. What stands in a row besides its labels was known at its `known_at`; a label is missing until
-the last candle of its horizon is known. Whoever builds the table as of a past moment gets the table of that moment.
+One row per final signal. What stands in a row besides its labels was known at its `usable_at`: when the signal was
+made, or could have been where a backfill made it later. A label is missing until the last candle of its horizon is
+known. Whoever builds the table as of a past moment gets the table of that moment.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ JOINED = {
         *("reversion_score", "recent_gain_pct", "rsi", "cluster_strength", "directional_ratio", "follow_through"),
     )
 }
-AGE = "age_s"  # from the close of a joined candle to the moment the row was known
+AGE = "age_s"  # from the close of a joined candle to the moment the row was usable
 LABELS = ("fwd_return", "mfe", "mae")
-HEAD = {**flat.MARKET, "candle_time": flat.MOMENT, "known_at": flat.MOMENT}
+HEAD = {**flat.MARKET, "candle_time": flat.MOMENT, "known_at": flat.MOMENT, "usable_at": flat.MOMENT}
 OWN = {**flat.VERDICT, **flat.DETECTED, **flat.SURROUNDINGS, **flat.ORIGIN}
 
 Int = NDArray[np.int64]
@@ -97,14 +98,14 @@ def features(known: Known, joined: Sequence[str], start_ms: int, timeframe: str 
 
 
 def in_order(tables: Sequence[pa.Table], joined: Sequence[str]) -> pa.Table:
-    """The rows of several markets by when they were known."""
+    """The rows of several markets by when they were usable."""
     table = pa.concat_tables([schema(joined).empty_table(), *tables]).combine_chunks()
-    keys = [(name, "ascending") for name in ("known_at", "candle_time", "exchange", "symbol", "timeframe")]
+    keys = [(name, "ascending") for name in ("usable_at", "candle_time", "exchange", "symbol", "timeframe")]
     return table.sort_by(keys)
 
 
 def _series(finals: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Timeframe -> its signals, one per candle, oldest candle first; those of unknown timeframes are left out."""
+    """Timeframe -> its signals, one per candle, oldest first, with `usable_at`; unknown timeframes are left out."""
     for timeframe in sorted(pc.unique(finals["timeframe"]).drop_null().to_pylist()):
         if timeframe not in LENGTH_MS:
             continue
@@ -113,7 +114,8 @@ def _series(finals: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         order = np.lexsort([_ms(mine, "timestamp"), _ms(mine, "candle_time")])
         opened = _ms(mine, "candle_time")[order]
         first = np.append(True, opened[1:] != opened[:-1])[: len(opened)]  # the first that was made stands
-        yield timeframe, mine.take(pa.array(order[first]))
+        chosen = mine.take(pa.array(order[first]))
+        yield timeframe, chosen.append_column("usable_at", pc.coalesce(chosen["as_of"], chosen["timestamp"]))
 
 
 def _rows(
@@ -125,28 +127,41 @@ def _rows(
     start_ms: int,
 ) -> pa.Table:
     mine = signals.filter(pa.array(_ms(signals, "candle_time") >= start_ms))
-    opened, made = _ms(mine, "candle_time"), _ms(mine, "timestamp")
-    used = pc.coalesce(mine["as_of"], mine["timestamp"]).cast(pa.int64()).to_numpy()  # a backfilled row is of its time
-    columns = {name: mine[name] for name in (*flat.MARKET, "candle_time", *OWN)} | {"known_at": mine["timestamp"]}
+    opened = _ms(mine, "candle_time")
+    columns = {name: mine[name] for name in (*flat.MARKET, "candle_time", "usable_at", *OWN)}
+    columns |= {"known_at": mine["timestamp"]}
     for longer in joined:
         other = series.get(longer) if length_ms(longer) > length_ms(timeframe) else None
-        columns |= _joined(longer, other, opened + length_ms(timeframe), made, used)
+        columns |= _joined(longer, other, mine, opened + length_ms(timeframe))
     columns |= _labels(known.candles.get(timeframe, NONE), known.untraded, length_ms(timeframe), opened)
     names = schema(joined)
     return pa.Table.from_arrays([_one(columns[name]) for name in names.names], schema=names)
 
 
-def _joined(timeframe: str, other: pa.Table | None, closed: Int, made: Int, used: Int) -> dict[str, pa.Array]:
+def _joined(timeframe: str, other: pa.Table | None, mine: pa.Table, closed: Int) -> dict[str, pa.Array]:
     if other is None:
         kinds = {**JOINED, AGE: flat.NUMBER}
         return {f"{name}_{timeframe}": pa.nulls(len(closed), kind) for name, kind in kinds.items()}
-    step = length_ms(timeframe)
-    closes = _ms(other, "candle_time") + step
-    index = newest_known(closes, _ms(other, "timestamp"), closed, made, step)
+    closes, usable = _ms(other, "candle_time") + length_ms(timeframe), _ms(mine, "usable_at")
+    index = _partners(timeframe, other, mine, closed)
     chosen, missing = pa.array(index, mask=index < 0), index < 0
-    age = (used - closes[index]) / 1000 if len(closes) else np.zeros(len(closed))
+    age = (usable - closes[index]) / 1000 if len(closes) else np.zeros(len(closed))
     found = {f"{name}_{timeframe}": other[name].take(chosen) for name in JOINED}
     return found | {f"{AGE}_{timeframe}": pa.array(age, mask=missing)}
+
+
+def _partners(timeframe: str, other: pa.Table, mine: pa.Table, closed: Int) -> Int:
+    """int64[n]: the signal that joins each row, -1 for none.
+
+    A live row joins what had been made when it was made. A backfilled row and what joins it are of their market time,
+    in whichever order backfills made them.
+    """
+    step, found = length_ms(timeframe), {}
+    closes = _ms(other, "candle_time") + step
+    for moment in ("timestamp", "usable_at"):
+        found[moment] = newest_known(closes, _ms(other, moment), closed, _ms(mine, moment), step)
+    backfilled = pc.is_valid(mine["as_of"]).to_numpy()
+    return np.where(backfilled, found["usable_at"], found["timestamp"])
 
 
 def _labels(candles: Rows, untraded: Sequence[Span], step_ms: int, opened: Int) -> dict[str, pa.Array]:

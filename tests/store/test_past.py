@@ -155,6 +155,36 @@ def test_one_that_was_made_after_the_row_does_not_join_though_it_had_closed(stor
     assert row["momentum_score_1h"] is None
 
 
+def backfilled(opened, timeframe="5m", made_ms=NOON + DAY_MS, score=50.0):
+    """The final signal of a candle that a backfill made long after it."""
+    usable = iso(opened + LENGTH_MS[timeframe] + 15 * SECOND)
+    return {**final(opened, timeframe, score=score), "timestamp": iso(made_ms), "backfilled": True, "as_of": usable}
+
+
+def test_backfilled_rows_join_by_their_market_time_in_whichever_order_they_were_made(store):
+    keep(store, *(backfilled(NOON - STEP * number) for number in (1, 2)))
+    ten, eleven = (backfilled(NOON - hours * HOUR_MS, "1h", NOON + 2 * DAY_MS, hours) for hours in (2, 1))
+    before = features_of(store, BITCOIN, NOON + DAY_MS)
+    keep(store, ten, eleven)
+    found = {row["candle_time"]: row for row in rows(store, NOON + 2 * DAY_MS) if row["timeframe"] == "5m"}
+    assert [row["momentum_score_1h"] for row in found.values()] == [2, 1]
+    assert [row["age_s_1h"] for row in found.values()] == [55 * 60 + 15, 15]
+    assert [row["usable_at"].isoformat()[11:19] for row in found.values()] == ["11:55:15", "12:00:15"]
+    assert features_of(store, BITCOIN, NOON + DAY_MS).equals(before)
+
+
+def test_a_backfilled_row_joins_nothing_that_a_scan_made_after_it_would_have_been_usable(store):
+    keep(store, final(NOON - HOUR_MS, "1h", delay_ms=40 * MINUTE_MS), backfilled(NOON - STEP))
+    row = next(row for row in rows(store, NOON + 2 * DAY_MS) if row["timeframe"] == "5m")
+    assert row["momentum_score_1h"] is None
+
+
+def test_a_live_row_joins_nothing_that_a_backfill_made_after_it(store):
+    keep(store, final(NOON - STEP), backfilled(NOON - HOUR_MS, "1h"))
+    row = next(row for row in rows(store, NOON + 2 * DAY_MS) if row["timeframe"] == "5m")
+    assert row["momentum_score_1h"] is None
+
+
 def test_one_that_is_too_old_does_not_join(store):
     keep(store, final(NOON - 3 * HOUR_MS, "1h"), final(NOON - STEP), final(NOON - 2 * STEP))
     found = [row["momentum_score_1h"] for row in rows(store, NOON + DAY_MS) if row["timeframe"] == "5m"]

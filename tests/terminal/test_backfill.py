@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scanner import dataset
 from scanner.errors import InvalidInput
 from scanner.markets import Market
 from scanner.settings import Settings
 from scanner.store.store import TrainingStore
 from scanner.terminal.backfill import EXAMPLES, main, parse, parser
+from scanner.timeframes import LENGTH_MS
 from tests.child import SCANNER, on_terminal, running
 from tests.waiting import wait_for
 
@@ -60,6 +62,7 @@ def test_it_ends_with_a_summary_and_neither_it_nor_a_scan_fetches_it_again(tmp_p
     assert {record["timeframe"] for record in records.values()} == {"5m", "1h", "4h", "1d"}
     assert all(record["backfilled"] and record["simulated"] and record["candle_closed"] for record in records.values())
     assert all(record["candle_time"] < record["as_of"] < record["timestamp"] for record in records.values())
+    assert_all_is_joined(data, sorted({key[-1] for key in records if "5m" in key}))
     with running(both, tmp_path) as child:
         assert child.wait() == 0
         assert re.search(r"  candles fetched: (none|5m [12]); in [012] requests", child.out)
@@ -67,6 +70,19 @@ def test_it_ends_with_a_summary_and_neither_it_nor_a_scan_fetches_it_again(tmp_p
     with running([*SCANNER, "--simulated", "--symbols", "BTC/USDT", "--duration", "2"], tmp_path) as child:
         assert child.wait() == 0
         assert "simulated: 1 of 1 markets go on from disk" in child.err
+
+
+def assert_all_is_joined(data: Path, opened: list[str]) -> None:
+    """Every row, from the first on, has what all longer timeframes said."""
+    frame = dataset("simulated:BTC/USDT", days=5, base_path=data)
+    for timeframe, longer in {"5m": ("1h", "4h", "1d"), "1h": ("4h", "1d"), "4h": ("1d",)}.items():
+        rows = frame[frame["timeframe"] == timeframe]
+        for other in longer:
+            assert rows[f"rsi_{other}"].notna().all(), (timeframe, other)
+            assert rows[f"age_s_{other}"].between(15, LENGTH_MS[other] / 1000 + 15).all()
+    first, last = pd.Timestamp(opened[0]), pd.Timestamp(opened[-1])
+    assert first == last.floor("D") - pd.Timedelta(days=2, minutes=5)  # it closes as the first day begins
+    assert (frame["candle_time"] >= first - pd.Timedelta(days=1)).all()
 
 
 def test_what_was_interrupted_and_killed_goes_on_and_ends_as_what_was_not(tmp_path: Path) -> None:
@@ -110,7 +126,7 @@ def test_a_recording_is_history_too(tmp_path: Path) -> None:
         assert child.wait() == 0, child.err
         assert "  candles fetched: 5m 500, 1h 41" in child.out
     found = [key for key in signals(tmp_path / "training_data") if "5m" in key]
-    assert len(found) == 288  # of the last day
+    assert len(found) == 289  # of the last day, and what closed as it began
     assert max(key[-1] for key in found) == "2025-06-16T23:55:00+00:00"
 
 

@@ -160,20 +160,20 @@ class Backfill:
                     return
 
     def _made(self, markets: Sequence[Market], stretch: Span, reach: Mapping[str, Reach]) -> list[list[Made]]:
-        """Per timeframe, the signals of every market for the candles that open in a stretch of whole days."""
+        """Per timeframe, the signals of every market for the candles that close in a stretch of whole days."""
         config, lengths, at_ms = self._order.config, panel_lengths(self._order.config), self._venue.clock.now_ms()
         base = config.base_timeframe
         made, around = [], None
         for timeframe in sorted(config.styles.values(), key=lambda name: name != base):
             step = reach[timeframe].step_ms
-            last = min(stretch[1] - step, reach[timeframe].last_ms)
-            if last < stretch[0]:
+            first, last = stretch[0] - step, min(stretch[1] - 2 * step, reach[timeframe].last_ms)
+            if last < first:
                 continue
-            since = max(stretch[0] - (lengths[timeframe] - 1) * step, 0)
+            since = max(first - (lengths[timeframe] - 1) * step, 0)
             panel = read_panel(self._store, markets, timeframe, since, last)
             if around is None:
-                around = surroundings(panel, stretch[0], lengths[base] - 1, config)
-            made.append(make(panel, timeframe, stretch[0], around, config, at_ms))
+                around = surroundings(panel, first, lengths[base] - 1, config)
+            made.append(make(panel, timeframe, first, around, config, at_ms))
         return made
 
 
@@ -184,10 +184,10 @@ def _common(reaches_of: Mapping[str, Mapping[str, Reach]]) -> dict[str, Reach]:
 
 
 def _stretches(reach: Mapping[str, Reach], markets: int, config: StreamConfig) -> Iterator[Span]:
-    """Whole days from the first to today, as many together as memory allows."""
+    """Whole days of closes from the first to today, as many together as memory allows."""
     base = reach[config.base_timeframe]
     lookback = (base.first_ms - base.since_ms) // base.step_ms
     span = max((CELLS // markets - lookback) * base.step_ms // DAY_MS, 1) * DAY_MS
-    end = base.last_ms + base.step_ms
-    for begins in range(base.first_ms, end, span):
+    end = base.last_ms + 2 * base.step_ms
+    for begins in range(base.first_ms + base.step_ms, end, span):
         yield begins, min(begins + span, end + -end % DAY_MS)

@@ -58,14 +58,17 @@ def panel_lengths(config: StreamConfig) -> dict[str, int]:
 
 
 def reaches(config: StreamConfig, days: int, now_ms: int) -> dict[str, Reach]:
-    """What each timeframe needs for the signals of the last `days` whole UTC days and of today so far."""
+    """What each timeframe needs for the signals of the last `days` whole UTC days and of today so far.
+
+    They begin with the candle that closes as the first day begins: the first signals of a shorter timeframe join it.
+    """
     begin_ms = open_time_of(now_ms, DAY_MS) - days * DAY_MS
     settled_ms = now_ms - int(config.finality_grace_s * 1000)
     found = {}
     for timeframe, length in panel_lengths(config).items():
         step = length_ms(timeframe)
-        last = open_time_of(settled_ms, step) - step
-        found[timeframe] = Reach(timeframe, max(begin_ms - (length - 1) * step, 0), begin_ms, last)
+        first, last = max(begin_ms - step, 0), open_time_of(settled_ms, step) - step
+        found[timeframe] = Reach(timeframe, max(first - (length - 1) * step, 0), first, last)
     return found
 
 

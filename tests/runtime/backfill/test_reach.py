@@ -27,10 +27,10 @@ MIDNIGHT = 1_761_264_000_000  # 2025-10-24T00:00:00Z
 FIVE = 5 * MINUTE_MS
 
 
-def test_signals_begin_with_a_whole_utc_day_and_candles_early_enough_for_them():
+def test_signals_begin_with_what_closes_as_a_utc_day_begins_and_candles_early_enough_for_them():
     found = reaches(StreamConfig(), 2, MIDNIGHT + 10 * HOUR_MS)
     for timeframe, reach in found.items():
-        assert reach.first_ms == MIDNIGHT - 2 * DAY_MS
+        assert reach.first_ms + reach.step_ms == MIDNIGHT - 2 * DAY_MS
         assert reach.since_ms == reach.first_ms - 599 * reach.step_ms, timeframe
 
 
