@@ -99,7 +99,7 @@ async def measured(url: str, pid: int, notes: Path, options: argparse.Namespace)
         await up(session)
         imported_mb = most_mb(pid)
         await filled(session, {"symbols": symbols, "exchanges": ["simulated"], "config": config}, options.fill)
-        before, used = noted(notes), thread_cpu_s(pid)
+        began, used = time.time(), thread_cpu_s(pid)
         times, late, busy = await polled(url, symbols, options)
         spent = {thread: seconds - used.get(thread, 0.0) for thread, seconds in thread_cpu_s(pid).items()}
         streams, told = (await answer(session, f"{API}/status"))["streams"], noted(notes)
@@ -108,7 +108,7 @@ async def measured(url: str, pid: int, notes: Path, options: argparse.Namespace)
     print(f"  {len(busy)} signal cycles, the last one {streams['signals']['last_duration_s']:.1f} s; ", end="")
     print(f"missed {streams['signals']['missed']}; load of the machine {os.getloadavg()[0]:.1f}")
     report_memory(most_mb(pid), imported_mb, told)
-    report_cycles(told[len(before) :])
+    report_cycles([note for note in told if note["began"] > began])  # an earlier one may still read histories
     report_threads(spent, told, options.seconds)
     report(times, late, busy)
 

@@ -22,9 +22,10 @@ def note_cycles(path: Path) -> None:
     stages, cycle = Stages(time.thread_time), SignalCycle.__call__
 
     def noted(self: SignalCycle) -> None:
-        stages.spent, began_s = Counter(), time.thread_time()
+        stages.spent, began, began_s = Counter(), time.time(), time.thread_time()
         cycle(self)
         note = {
+            "began": began,
             "cpu_s": time.thread_time() - began_s,
             "stages": dict(stages.spent),
             "panels_mb": sum(map(_bytes, self._books.by_exchange.values())) / 2**20,
