@@ -163,7 +163,7 @@ def test_candles_that_fail_while_prices_come_are_told(double, gateway_of):
 
 
 def test_a_delisted_symbol_leaves_with_the_next_list(double, gateway_of, monkeypatch):
-    monkeypatch.setattr("scanner.gateway.client.RELIST_SOON_S", 0.1)
+    monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.1)
     gateway = gateway_of(double.binance)
     double.status["BTC"] = "BREAK"
     double.faults["/api/v3/klines"] = ways.status(400, '{"code": -1121, "msg": "Invalid symbol."}')

@@ -26,7 +26,7 @@ def test_a_market_that_has_gone_is_looked_for_soon_and_then_less_and_less():
 
 
 def test_a_market_that_was_gone_for_a_moment_is_back_long_before_the_next_regular_look(double, gateway_of, monkeypatch):
-    monkeypatch.setattr("scanner.gateway.client.RELIST_SOON_S", 0.1)
+    monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.1)
     gateway = gateway_of(double.binance)
     double.status["ETH"] = "BREAK"
     double.faults["/api/v3/klines"] = ways.status(400, '{"code": -1121, "msg": "Invalid symbol."}')
@@ -37,7 +37,7 @@ def test_a_market_that_was_gone_for_a_moment_is_back_long_before_the_next_regula
 
 
 def test_the_end_of_most_markets_is_believed_at_the_second_look(double, gateway_of, monkeypatch):
-    monkeypatch.setattr("scanner.gateway.client.RELIST_SOON_S", 0.3)
+    monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.3)
     gateway = gateway_of(double.binance, relist_s=0.3)
     double.status |= {"BTC": "BREAK", "ETH": "BREAK"}
     state = wait_for(lambda: (now := gateway.states()["binance"]).listing_cause and now)
@@ -51,7 +51,7 @@ def test_the_end_of_most_markets_is_believed_at_the_second_look(double, gateway_
 
 
 def test_a_list_that_fails_is_told_beside_the_state_and_changes_nothing(double, gateway_of, monkeypatch):
-    monkeypatch.setattr("scanner.gateway.client.RELIST_SOON_S", 0.1)
+    monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.1)
     gateway = gateway_of(double.binance, relist_s=0.2)
     wait_for(lambda: prices(gateway))
     double.faults[INFO] = ways.status(500)

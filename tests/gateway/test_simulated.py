@@ -107,7 +107,7 @@ def test_candles_of_nothing_but_nulls_are_no_answer(exchange, gateway):
 
 
 def test_a_delisted_symbol_fails_alone_and_leaves(exchange, gateway, monkeypatch):
-    monkeypatch.setattr("scanner.gateway.client.RELIST_SOON_S", 0.1)
+    monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.1)
     exchange.faults.set(ways.ALL, ways.Delisted("BTC/USDT"))
     since = NOW_MS - NOW_MS % 300_000
     requests = [CandleRequest(Market("simulated", name), "5m", since, 1) for name in ("BTC/USDT", "ETH/USDT")]

@@ -75,7 +75,7 @@ def snapshots(tmp_path: Path) -> Any:
 
 
 def test_a_delisted_market_of_a_list_leaves_too(service: ScannerService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanner.gateway.client.RELIST_SOON_S", 0.1)
+    monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.1)
     run = service.start(service.order(["BTC/USDT", "ETH/USDT"], None, QUICK))
     assert run is not None
     wait_for(lambda: symbols(service) == {"BTC/USDT", "ETH/USDT"})

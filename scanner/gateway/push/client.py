@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from scanner.errors import ExchangeFailure
-from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, PriceAnswer
+from scanner.gateway.answers import CandleAnswer, CandleRequest, CandleSweep, ExchangeState, PriceAnswer
 from scanner.gateway.budget import OverBudget
 from scanner.gateway.candles import CandleReader
 from scanner.gateway.client import ExchangeClient
@@ -18,7 +18,6 @@ from scanner.gateway.flight import OutOfTime, in_time
 from scanner.gateway.listing import Listing
 from scanner.gateway.parts import Deliver
 from scanner.gateway.push.feed import PushFeed
-from scanner.gateway.symbols import Listed
 
 SHORTEST_CHECK_S = 1.0  # that an exchange gets to answer, however short the interval
 
@@ -39,7 +38,7 @@ class PushedClient(ExchangeClient):
             probe=self._probe,
             steady=self.steady,
         )
-        self._prober = CandleReader(self.clock, self.weights.candles, self._asker.lists)
+        self._prober = CandleReader(self.clock, self.contact.weights.candles, self.asker.lists)
 
     def state(self) -> ExchangeState:
         return replace(super().state(), push=self._feed.figures)
@@ -55,7 +54,7 @@ class PushedClient(ExchangeClient):
         """All prices as they were pushed, else as REST gives them, else those that are fresh."""
         pushed = self._feed.prices()
         if pushed is not None:
-            self._heard(pushed.at_ms)
+            self.condition.has_prices(pushed.at_ms)
             return pushed
         asked = await super().prices(deadline_s)
         if asked is None:
@@ -79,16 +78,12 @@ class PushedClient(ExchangeClient):
             if not answer.provisional:
                 self._feed.seed(answer)
 
-    def _plan(self, requests: Sequence[CandleRequest], sweep: CandleSweep, until: float) -> list[CandleRequest]:
-        """What has to be asked for; the rest is answered by what was pushed."""
-        pushed = {} if self.clock.in_doubt else self._feed.candles(requests)
-        sweep.answers.extend(pushed.values())
-        for request in pushed:
-            self._docket.note(request, self.steady(), answered=True)
-        return super()._plan([request for request in requests if request not in pushed], sweep, until)
+    def _held(self, requests: Sequence[CandleRequest]) -> Mapping[CandleRequest, CandleAnswer]:
+        """What was pushed; nothing while it cannot be told what is closed."""
+        return {} if self.clock.in_doubt else self._feed.candles(requests)
 
-    def _take_list(self, listed: Listed, volumes: Mapping[str, float]) -> None:
-        super()._take_list(listed, volumes)
+    def _listed(self) -> None:
+        super()._listed()
         self._feed.follow(self.usable)
 
     async def _check(self) -> PriceAnswer | None:
@@ -101,16 +96,16 @@ class PushedClient(ExchangeClient):
         await asyncio.gather(*(self._probe_one(request, listing) for request, listing in waiting))
 
     async def _probe_one(self, request: CandleRequest, listing: Listing) -> None:
-        if not self._admit():
+        if not self.condition.admit():
             return
         within_s = max(self.price_interval_s, SHORTEST_CHECK_S)
         try:
             with own_errors(self.spec.id):
                 answer = await in_time(self._prober.read(request, listing), within_s, within_s, self.steady)
         except (OverBudget, OutOfTime):
-            self.breaker = self.breaker.released()
+            self.condition.not_asked()
         except ExchangeFailure as failure:
-            await self._record(failure)
+            await self.condition.failed(failure)
         else:
-            self.breaker = self.breaker.succeeded(self.steady())
+            self.condition.answered()
             self._feed.seed(answer)
