@@ -27,7 +27,7 @@ class SignalFilter:
 
 
 def signal_filter(query: Mapping[str, str], timeframe_of: Callable[[object, str], str]) -> SignalFilter:
-    """The filters of ``/signals``; an empty text or ``all`` is no filter. Raises InvalidInput."""
+    """The filters of ``/signals``; ``all`` is no filter. Raises InvalidInput."""
     exchange = _unless_all(query.get("exchange"))
     if exchange is not None and not EXCHANGE.fullmatch(exchange.lower()):
         raise InvalidInput("exchange", exchange, "is not an exchange id such as 'binance', nor 'all'")
@@ -53,7 +53,7 @@ def signal_of(value: object) -> str | None:
 
 
 def _unless_all(text: str | None) -> str | None:
-    return None if not text or text.lower() == ALL else text
+    return None if text is None or text.lower() == ALL else text
 
 
 def flag(body: Mapping[str, object], key: str, default: bool) -> bool:

@@ -18,12 +18,12 @@ def gap_routes(service: ScannerService) -> Blueprint:
 
     @routes.get("/continuous/gaps")
     def gaps() -> Response:
-        exchange, cause = request.args.get("exchange") or None, request.args.get("cause") or None
+        exchange, cause = request.args.get("exchange"), request.args.get("cause")
         if exchange is not None and not EXCHANGE.fullmatch(exchange):
             raise InvalidInput("exchange", exchange, "is not an exchange id such as 'binance'")
         if cause is not None and cause not in CAUSES:
             raise InvalidInput("cause", cause, f"is not one of {', '.join(CAUSES)}")
-        found = service.gaps(exchange, request.args.get("symbol") or None, cause, int(DAYS.of(request.args)))
+        found = service.gaps(exchange, request.args.get("symbol"), cause, int(DAYS.of(request.args)))
         shown = found[: int(LIMIT.of(request.args))]
         return jsonify(gaps=shown, count=len(shown), total=len(found), timestamp=utc_now())
 

@@ -1,6 +1,7 @@
-"""Which query parameters each route knows; any other is refused, for all routes in one place.
+"""Which query parameters each route knows; any other is refused, and so is one without a value, in one place for all.
 
-An answer to a misspelt filter would look like an answer to the filter.
+An answer to a misspelt filter would look like an answer to the filter, and one to ``exchange=$EXCHANGE`` with the
+variable unset like one to everything.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CACHE_BUSTER = "_"  # libraries of browsers add it to get past caches; it asks f
 
 
 def refuse_unknown_parameters(app: Flask) -> None:
-    """Refuse requests with a query parameter that their route does not know, or that is given twice."""
+    """Refuse requests with a query parameter that their route does not know, that is empty, or that is given twice."""
 
     @app.before_request
     def refuse() -> None:
@@ -33,7 +34,7 @@ def refuse_unknown_parameters(app: Flask) -> None:
 
 
 def check_parameters(given: Mapping[str, Sequence[str]], known: Sequence[str]) -> None:
-    """Raises InvalidInput for the first of `given`, values by name, that is not in `known` or has several values."""
+    """Raises InvalidInput for the first of `given`, values by name, that is unknown, empty or has several values."""
     for name, values in given.items():
         if name == CACHE_BUSTER:
             continue
@@ -42,3 +43,5 @@ def check_parameters(given: Mapping[str, Sequence[str]], known: Sequence[str]) -
             raise InvalidInput(ascii(name[:60])[1:-1] or "''", values[0], f"is unknown here; {here}")
         if len(values) > 1:
             raise InvalidInput(name, list(values), "is given more than once")
+        if not values[0].strip():
+            raise InvalidInput(name, values[0], "is empty; leave it out where it is to be as if it was not there")

@@ -45,7 +45,7 @@ MIN_SCORE = Number("min_score", 0, 0, 100)
 CONFLUENCE_MIN_SCORE = Number("min_score", 60, 0, 100)
 LIMIT = Number("limit", 50, 0, 10_000, whole=True)
 ROWS = Number("limit", 100, 0, 100_000, whole=True)
-YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 DAYS = Number("days", 30, 1, 3650, whole=True)
 
 
@@ -59,10 +59,10 @@ def choice(name: str, words: tuple[str, ...], arguments: Mapping[str, str]) -> s
 
 def flag(name: str, arguments: Mapping[str, str]) -> bool:
     """Whether a parameter is set, no when absent. Raises InvalidInput."""
-    text = arguments.get(name, "false").lower()
-    if text not in YES | NO:
-        raise InvalidInput(name, arguments[name], "is not true or false")
-    return text in YES
+    text = arguments.get(name, "false")
+    if text.lower() not in FLAGS:
+        raise InvalidInput(name, text, f"is not one of {', '.join(FLAGS)}")
+    return FLAGS[text.lower()]
 
 
 def moment(name: str, arguments: Mapping[str, str]) -> int | None:
@@ -77,18 +77,18 @@ def moment(name: str, arguments: Mapping[str, str]) -> int | None:
 
 
 def signal_query(arguments: Mapping[str, str]) -> SignalQuery:
-    """The filters of ``/signals``; an empty text is no filter. Raises InvalidInput."""
+    """The filters of ``/signals``. Raises InvalidInput."""
     return SignalQuery(
-        symbol=arguments.get("symbol") or None,
-        timeframe=arguments.get("timeframe") or None,
+        symbol=arguments.get("symbol"),
+        timeframe=arguments.get("timeframe"),
         min_score=MIN_SCORE.of(arguments),
         limit=int(LIMIT.of(arguments)),
     )
 
 
 def freshness_query(arguments: Mapping[str, str]) -> FreshnessQuery:
-    """The filters of ``/freshness``; an empty text is no filter. Raises InvalidInput."""
-    texts = {name: arguments.get(name) or None for name in ("exchange", "symbol", "timeframe", "state")}
+    """The filters of ``/freshness``. Raises InvalidInput."""
+    texts = {name: arguments.get(name) for name in ("exchange", "symbol", "timeframe", "state")}
     return FreshnessQuery(**texts, limit=int(ROWS.of(arguments)))
 
 

@@ -39,8 +39,8 @@ def training_routes(service: ScannerService) -> Blueprint:
             selection = service.training_data(
                 symbol,
                 days,
-                request.args.get("exchange") or None,
-                request.args.get("timeframe") or None,
+                request.args.get("exchange"),
+                request.args.get("timeframe"),
                 final_only=flag("final_only", request.args),
             )
             if kind == "json":
@@ -56,8 +56,8 @@ def training_routes(service: ScannerService) -> Blueprint:
             table = service.features(
                 symbol,
                 days,
-                request.args.get("exchange") or None,
-                request.args.get("timeframe") or None,
+                request.args.get("exchange"),
+                request.args.get("timeframe"),
                 moment("as_of", request.args),
             )
             if kind == "json":

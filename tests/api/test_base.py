@@ -337,7 +337,6 @@ ROWS = {
         ("signal=Sell", {"ADA/USDT"}),
         ("signal=HOLD", {"DOT/USDT"}),
         ("signal=ALL", {"SOL/USDT", "ADA/USDT", "DOT/USDT", "SOL/USDT:USDT"}),
-        ("signal=", {"SOL/USDT", "ADA/USDT", "DOT/USDT", "SOL/USDT:USDT"}),
         ("minStrength=80", {"SOL/USDT", "ADA/USDT"}),  # a sell at 20 is as strong as a buy at 80
         ("minStrength=80.5", {"SOL/USDT"}),
         ("minStrength=100", set()),

@@ -196,7 +196,6 @@ def test_there_is_one_newest_signal_per_market_and_timeframe_best_first(scanned:
         ("limit=3", 3),
         ("limit=0", 0),
         ("min_score=0&limit=20", 8),
-        ("symbol=", 8),
     ],
 )
 def test_filters_mean_what_they_say(scanned: Client, query: str, expected: int) -> None:

@@ -44,6 +44,17 @@ def test_every_route_refuses_what_it_does_not_know(method: str, path: str, endpo
         assert answer.body == {"error": "Invalid input", "message": f"foo: '1' is unknown here; {here}"}
 
 
+NAMED = {(text, path, name) for _, path, at in ROUTES for name in KNOWN.get(at, ()) for text in ("", "%20")}
+
+
+@pytest.mark.parametrize(("text", "path", "name"), sorted(NAMED))
+def test_every_route_refuses_a_parameter_without_a_value(text: str, path: str, name: str, client: Client) -> None:
+    answer = client.get(f"{path}?{name}={text}")
+    value = text.replace("%20", " ")
+    assert answer.status == 400
+    assert answer.body["message"].startswith(f"{name}: {value!r} is empty; leave it out")
+
+
 def test_nothing_is_done_for_a_request_that_is_refused(client: Client) -> None:
     for path in (f"{API}/continuous/start", f"{API}/scan", f"{API}/initialize"):
         assert client.post(f"{path}?exchanges=simulated").status == 400
