@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
-from scanner.store import files, names, ohlcv
+from scanner.store import files, folders, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
 from scanner.store.gap_files import GapFiles
 from scanner.store.health import Health
@@ -82,24 +82,36 @@ class TrainingStore(StoreReader):
 
     # -- owning ----------------------------------------------------------------------------------------------------
 
-    def open(self) -> None:
+    def open(self, must_write: bool = False) -> None:
         """Create the folders, own them, and clear away what a killed writer left half done.
 
         A folder that cannot be written to is no error here: `health` says so, and every append tries again.
+
+        Parameters
+        ----------
+        must_write : bool
+            That is an error here: nothing would be worth doing that cannot be kept.
 
         Raises
         ------
         FolderInUse
             Another process owns the folder, or another store of this process.
+        StoreFailure
+            It must be written to and cannot be, or one of the folders in it; the message names which.
         """
         self._is_open = True
         try:
             self._own()
-        except StoreFailure as error:
-            logger.warning("%s", error)
+            if must_write:
+                folders.require_writable((self.base_path, *self._folders))
         except FolderInUse:
             self._is_open = False
             raise
+        except StoreFailure as error:
+            if must_write:
+                self.close()
+                raise
+            logger.warning("%s", error)
 
     def flush(self) -> None:
         """Write all that waits, and have everything on the medium.
@@ -293,14 +305,15 @@ class TrainingStore(StoreReader):
                 return
             try:
                 for folder in self._folders:
-                    folder.mkdir(parents=True, exist_ok=True)
+                    folders.make(folder)
                 self._ownership.take()
                 self._candles.open()  # before the clearing: what was left half done tells it where to look
                 for folder in (self.base_path, *self._folders):
                     _clear(folder)
             except OSError as error:
                 self._health.note("folder", error)
-                raise StoreFailure(f"{self.base_path}: cannot be written to: {error.strerror or error}") from error
+                where = error.filename or self.base_path
+                raise StoreFailure(f"{where}: cannot be written to: {error.strerror or error}") from error
             self._is_ours = True
             self._health.note("folder", None)
 

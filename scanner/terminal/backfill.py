@@ -25,7 +25,7 @@ from scanner.runtime.venue import open_venue
 from scanner.settings import Settings, listed, option
 from scanner.store.store import TrainingStore
 from scanner.terminal.backfill_report import Shown, summary
-from scanner.terminal.options import read_config, read_exchanges, read_symbols
+from scanner.terminal.options import check_data_dir, read_config, read_exchanges, read_symbols
 from scanner.timeframes import LENGTH_MS
 from scanner.universe import Universe
 
@@ -46,7 +46,7 @@ examples:
       a month of what are now the 50 largest markets, on two timeframes
 
 Ctrl-C or SIGTERM ends it; the same command goes on from there. Exit status: 0 all is there, 1 something is missing
-(the summary says what), 2 wrong input or a folder in use, 130 interrupted.
+(the summary says what), 2 wrong input, or a folder that is in use or cannot be written to, 130 interrupted.
 """
 
 
@@ -107,8 +107,7 @@ def parse(arguments: Sequence[str], base: Settings) -> BackfillOptions:
         if isinstance(text, str) and not text.strip():
             raise InvalidInput(option(name), text, "is empty")
     exchanges = read_exchanges(given)
-    if given.data_dir and Path(given.data_dir).is_file():
-        raise InvalidInput("--data-dir", given.data_dir, "is a file, not a folder")
+    check_data_dir(given.data_dir)
     texts = {"data_dir": given.data_dir, "log_level": given.log_level or "WARNING", "replay": given.replay}
     texts |= {"simulated": "1", "replay": ""} if given.simulated else {}
     texts |= {"simulated": "0"} if given.replay else {}
@@ -134,7 +133,7 @@ def main(arguments: Sequence[str], environ: dict[str, str], console: Console | N
         order = service.order(options.symbols, options.exchanges, options.config, options.universe)
         _check_order(order, service)
         store = TrainingStore(options.settings.data_dir)
-        store.open()
+        store.open(must_write=True)
     except ScannerError as error:
         return refused(f"continuous_scanner {NAME}", error)
     try:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from scanner.commandline import Parser
 from scanner.config import TRANSPORTS, StreamConfig
-from scanner.errors import InvalidInput
+from scanner.errors import InvalidInput, shown
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS
 from scanner.order import EMBEDDED, REPLAYS, SIMULATIONS
 from scanner.settings import Settings, listed, option
+from scanner.store.folders import obstacle
 from scanner.universe import ALL, Universe
 
 SHORTEST_S, LONGEST_S = 0.1, 1e9  # durations
@@ -125,12 +126,22 @@ def _settings(given: argparse.Namespace, exchanges: Sequence[str] | None, base: 
     if given.speed and not _is_embedded(given, exchanges, base):
         needed = "needs --simulated, --replay or an embedded exchange; real time has one speed"
         raise InvalidInput("--speed", given.speed, needed)
-    if given.data_dir and Path(given.data_dir).is_file():
-        raise InvalidInput("--data-dir", given.data_dir, "is a file, not a folder")
+    check_data_dir(given.data_dir)
     texts = {name: getattr(given, name) for name in ("replay", "speed", "data_dir", "log_level")}
     texts |= {"simulated": "1", "replay": ""} if given.simulated else {}
     texts |= {"simulated": "0"} if given.replay else {}
     return base.changed(texts, option)
+
+
+def check_data_dir(text: str | None) -> None:
+    """Raises InvalidInput when no folder can be there."""
+    if text is not None and (found := obstacle(Path(text))) is not None:
+        what = (
+            "is a file, not a folder"
+            if found == Path(text)
+            else f"would lie in {shown(str(found))}, which is no folder"
+        )
+        raise InvalidInput("--data-dir", text, what)
 
 
 def _is_embedded(given: argparse.Namespace, exchanges: Sequence[str] | None, base: Settings) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shlex
 import signal
@@ -191,6 +193,52 @@ def test_a_folder_that_is_being_scanned_into_is_refused_with_the_owner(tmp_path:
             assert child.wait() == 2
             assert "the data folder is in use by process " in child.err
             assert "stop that scanner or choose another folder" in child.err
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "named"),
+    [
+        ("data", "data", "--data-dir: 'data' is a file, not a folder"),
+        ("data", "data/x/y", "--data-dir: 'data/x/y' would lie in 'data', which is no folder"),
+        ("data/ohlcv", "data", "data/ohlcv: cannot be written to: Not a directory"),
+    ],
+)
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_fetched(
+    made: str, given: str, named: str, tmp_path: Path
+) -> None:
+    (tmp_path / made).parent.mkdir(exist_ok=True)
+    (tmp_path / made).write_text("not ours")
+    with running([*ONE, "--data-dir", given], tmp_path) as child:
+        assert child.wait() == 2
+        assert child.out == ""
+        assert child.err.endswith(f"continuous_scanner backfill: {named}\n")
+    assert (tmp_path / made).read_text() == "not ours"
+
+
+@pytest.mark.parametrize(("code", "why"), [(errno.EACCES, "Permission denied"), (errno.EROFS, "Read-only file system")])
+def test_a_folder_that_takes_no_files_is_refused_before_anything_is_fetched(
+    code: int, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanner.terminal.backfill.stop_on_signals", threading.Event)
+    monkeypatch.setattr("scanner.terminal.backfill.set_up_logging", lambda level: None)
+    data, opened = tmp_path / "data", os.open
+
+    def refuse(path: str, flags: int, *rest: int, **options: int) -> int:
+        if str(data / "clustering") in str(path) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(code, os.strerror(code), path)
+        return opened(path, flags, *rest, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "open", refuse)
+        assert main(["--simulated", "--symbols", "BTC/USDT", "--days", "1", "--data-dir", str(data)], {}) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (
+        "",
+        f"continuous_scanner backfill: {data}/clustering: cannot be written to: {why}\n",
+    )
+    assert signals(data) == {}
+    with TrainingStore(data) as store:  # it has been given back
+        store.flush()
 
 
 def test_where_no_symbol_is_listed_it_says_so(tmp_path: Path) -> None:
