@@ -65,7 +65,7 @@ class CandleFiles:
         self._due: list[tuple[float, str]] = []
         self._scheduled: dict[str, float] = {}
         self._allowance_s, self._allowed_at = BURST_S, clock()
-        self._journal, self._journalling = Journal(journal), threading.Lock()
+        self._journal, self._journalling = Journal(journal, folder), threading.Lock()
         self._behind, self._again_at = False, 0.0  # whether candles wait that the journal has refused
         self._left: tuple[Stamps, dict[str, Rows]] = ((), {})
 

@@ -32,6 +32,7 @@ from scanner.store.moments import Key
 logger = logging.getLogger(__name__)
 
 KeyOf = Callable[[dict[str, Any]], Key | None]
+OnWritten = Callable[[Path], object]
 MOST_KNOWN = 10_000  # files whose keys are kept in memory; older ones are read again when they are written again
 
 
@@ -176,15 +177,21 @@ class DayFiles:
     """The day files of one folder. Every method may be called from any thread.
 
     No file stays open between two calls. `repaired` and `set_aside` count what was found damaged.
+
+    Parameters
+    ----------
+    key_of : callable
+        What a record is kept once by.
+    on_written : callable
+        Is told of every file that has new content.
     """
 
-    def __init__(self, folder: Path, key_of: KeyOf) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, key_of: KeyOf, on_written: OnWritten = lambda path: None) -> None:
+        self.folder, self._on_written = folder, on_written
         self.repaired = self.set_aside = 0
         self._key_of = key_of
         self._lock = threading.Lock()
         self._known: OrderedDict[str, DayFile] = OrderedDict()
-        self._unsynced: set[str] = set()
 
     def append(self, name: str, entries: Sequence[tuple[Key | None, bytes]]) -> int:
         """Add encoded records to the file `name`, those with a key only if the file does not hold it yet.
@@ -204,7 +211,7 @@ class DayFiles:
             keys, lines = _new_ones(entries, day.seen)
             if lines:
                 day.append(lines)
-                self._unsynced.add(name)
+                self._on_written(day.path)
             for key in keys:
                 day.seen.add(key)
             return len(lines)
@@ -213,19 +220,6 @@ class DayFiles:
         """Whether the file `name` holds a record with that key; raises OSError."""
         with self._lock:
             return key in self._day(name).seen
-
-    def sync(self, is_late: Callable[[], bool] = lambda: False) -> int:
-        """Have everything on the medium that was appended since the last call, file by file until it is late.
-
-        Returns
-        -------
-        int
-            How many files are left.
-        """
-        with self._lock:
-            while self._unsynced and not is_late():
-                files.sync(self.folder / self._unsynced.pop())
-            return len(self._unsynced)
 
     def rest(self, before: str) -> None:
         """Remove the twins of files of days before ``2025-10-24``: hardly anything is added to them any more."""

@@ -19,7 +19,7 @@ from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
 from scanner.records import iso, utc
 from scanner.store import arrays, files
-from scanner.store.daily import DayFiles
+from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.gaps import NO_TRADE, Gap, tidied, try_gap
 from scanner.store.health import Health
 from scanner.store.intervals import Span, union
@@ -108,10 +108,10 @@ class GapFiles(GapLedger):
         Makes this process the folder's writer; raises StoreFailure or FolderInUse.
     """
 
-    def __init__(self, base: Path, health: Health, own: Callable[[], None]) -> None:
+    def __init__(self, base: Path, health: Health, own: Callable[[], None], on_written: OnWritten) -> None:
         super().__init__(base)
         self._health, self._own = health, own
-        self._days = DayFiles(self.folder, lambda record: None)
+        self._days = DayFiles(self.folder, lambda record: None, on_written)
 
     def append(self, gaps: Iterable[Gap], at_ms: int | None = None) -> bool:
         """Note some gaps that have ended, and when they became known; whether all of them could be."""
@@ -137,10 +137,6 @@ class GapFiles(GapLedger):
         }
         text = orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
         self._try(ALIVE, lambda: files.replace(self._alive, text))
-
-    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
-        """Have everything on the medium, or what can be until it is late."""
-        self._try(FOLDER, lambda: self._days.sync(is_late))
 
     def close(self) -> None:
         self._days.close()

@@ -134,6 +134,11 @@ class Segment:
 class Journal:
     """The segments of one data folder. Not for several threads at once.
 
+    Parameters
+    ----------
+    of : Path
+        The folder of the files that the candles go on to.
+
     Attributes
     ----------
     repaired, set_aside : int
@@ -142,8 +147,8 @@ class Journal:
         How many batches there were.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, of: Path) -> None:
+        self.folder, self._of = folder, of
         self.repaired = self.set_aside = self.number = 0
         self._segments: list[Segment] = []
         self._descriptor: int | None = None
@@ -219,6 +224,7 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = None
         with suppress(OSError):  # a start reads it again, which does no harm
+            files.sync(self._of)  # the names of the files that its candles are in now
             segment.path.unlink(missing_ok=True)
 
     def _writable(self) -> int:

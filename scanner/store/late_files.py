@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from scanner.errors import StoreFailure
 from scanner.markets import Market
 from scanner.store import arrays, names
-from scanner.store.daily import DayFiles
+from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.health import Health
 from scanner.store.late import Late, try_late
 
@@ -46,10 +46,10 @@ class LateLedger:
 class LateFiles(LateLedger):
     """The late ledger, and its writer. Failures to write show in the store's health and stop nothing."""
 
-    def __init__(self, base: Path, health: Health) -> None:
+    def __init__(self, base: Path, health: Health, on_written: OnWritten) -> None:
         super().__init__(base)
         self._health = health
-        self._days = DayFiles(self.folder, lambda record: None)
+        self._days = DayFiles(self.folder, lambda record: None, on_written)
 
     def append(self, found: Iterable[Late]) -> None:
         """Note some changes."""
@@ -65,16 +65,6 @@ class LateFiles(LateLedger):
                 self._health.note(f"{FOLDER}/{name}", error)
             else:
                 self._health.note(f"{FOLDER}/{name}", None)
-
-    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
-        """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
-        try:
-            self._days.sync(is_late)
-        except OSError as error:
-            self._health.note(FOLDER, error)
-            self._health.raise_failures([FOLDER])
-        else:
-            self._health.note(FOLDER, None)
 
     def close(self) -> None:
         self._days.close()

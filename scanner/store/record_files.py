@@ -9,7 +9,7 @@ from typing import Any
 
 from scanner.markets import Market
 from scanner.store import arrays, names
-from scanner.store.daily import DayFiles
+from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.health import Health
 from scanner.store.moments import Filing, Key
 
@@ -32,9 +32,9 @@ class RecordFiles:
         Says of a record which day it belongs to, and what it is kept once by.
     """
 
-    def __init__(self, folder: Path, file_of: FileOf, health: Health) -> None:
+    def __init__(self, folder: Path, file_of: FileOf, health: Health, on_written: OnWritten) -> None:
         self.name, self._file_of, self._health = folder.name, file_of, health
-        self._days = DayFiles(folder, lambda record: file_of(record, 0).key)
+        self._days = DayFiles(folder, lambda record: file_of(record, 0).key, on_written)
 
     @property
     def repaired(self) -> int:
@@ -62,18 +62,6 @@ class RecordFiles:
             return self._days.has(names.day_file(market, key.moment_ms), key)
         except OSError:
             return False
-
-    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
-        """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
-        try:
-            left = self._days.sync(is_late)
-        except OSError as error:
-            self._health.note(self.name, error)
-            self._health.raise_failures([self.name])
-        else:
-            self._health.note(self.name, None)
-            if left:
-                logger.warning("%s: no time to flush %d files to the medium", self.name, left)
 
     def rest(self, before: str) -> None:
         self._days.rest(before)

@@ -12,7 +12,8 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from scanner.store.health import Health
 from scanner.store.late import Late, changes, overdue
 from scanner.store.late_files import LateFiles
 from scanner.store.losses import Losses
+from scanner.store.medium import Medium
 from scanner.store.moments import Key, file_cluster, file_signal
 from scanner.store.ownership import Ownership
 from scanner.store.reader import StoreReader
@@ -36,6 +38,8 @@ from scanner.store.universe_files import UniverseFiles
 from scanner.store.wish import WishFile
 
 logger = logging.getLogger(__name__)
+
+MEDIUM = "medium"  # in messages: what was written cannot be flushed to it
 
 
 class TrainingStore(StoreReader):
@@ -67,12 +71,14 @@ class TrainingStore(StoreReader):
     ) -> None:
         super().__init__(base_path, lambda ohlcv, journal: CandleFiles(ohlcv, journal, clock, self._note_candles))
         self._health = Health(self.base_path, clock)
-        self._signals = RecordFiles(self.signals_path, file_signal, self._health)
-        self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health)
-        self._universes = UniverseFiles(self.universe_path, self._health)
+        self._medium = Medium(partial(self._health.note, MEDIUM))
+        wrote = self._medium.wrote
+        self._signals = RecordFiles(self.signals_path, file_signal, self._health, wrote)
+        self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health, wrote)
+        self._universes = UniverseFiles(self.universe_path, self._health, wrote)
         self.wish = WishFile(self.base_path, self._health)
-        self.gaps: GapFiles = GapFiles(self.base_path, self._health, self._own)
-        self.late: LateFiles = LateFiles(self.base_path, self._health)
+        self.gaps: GapFiles = GapFiles(self.base_path, self._health, self._own, wrote)
+        self.late: LateFiles = LateFiles(self.base_path, self._health, wrote)
         self._losses = Losses()
         days = (self._signals, self._clusters)
         self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
@@ -123,8 +129,13 @@ class TrainingStore(StoreReader):
         """
         self._own()
         self._candles.write_all()
-        self._sync()
-        self._health.raise_failures(["ohlcv/"])
+        try:
+            self._medium.flush()
+        except OSError as error:
+            self._health.note(MEDIUM, error)
+        else:
+            self._health.note(MEDIUM, None)
+        self._health.raise_failures(["ohlcv/", MEDIUM])
 
     def close(self, within_s: float = math.inf) -> None:
         """Write what waits and give the folder back; does nothing the second time.
@@ -139,8 +150,8 @@ class TrainingStore(StoreReader):
             with suppress(StoreFailure, FolderInUse):
                 self._own()
                 self._candles.write_all(within_s)
-            with suppress(StoreFailure):
-                self._sync(until)
+            if left := self._medium.finish(max(until - self._clock(), 0.0)):
+                logger.warning("no time to flush %d files to the medium", left)
             self._candles.close()
             lost = self._candles.count()["unsafe"]
             if lost:
@@ -274,8 +285,8 @@ class TrainingStore(StoreReader):
             ``state``: ok or degraded; ``cause``: what cannot be written, or None; ``repaired``: files that ended in
             half a record; ``set_aside``: damaged or foreign files renamed; ``not_kept``: records and candles lost;
             ``removed``: old files removed by the limits; ``waiting``: candles not in their file yet; ``unsafe``: those
-            of them that the journal does not have either; ``journal_bytes``: its size; ``files``, ``bytes``: size of
-            the folder, at most half a minute ago.
+            of them that the journal does not have either; ``journal_bytes``: its size; ``unflushed``: files
+            with content that a power cut may take; ``files``, ``bytes``: size of the folder, at most half a minute ago.
         """
         candles, days = self._candles.count(), (self._signals, self._clusters, self._universes)
         return self._health.report() | {
@@ -284,17 +295,10 @@ class TrainingStore(StoreReader):
             "not_kept": self._health.not_kept + candles["not_kept"],
             "removed": self._trimmer.removed,
             **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
+            "unflushed": self._medium.unflushed,
         }
 
     # -- inside ----------------------------------------------------------------------------------------------------
-
-    def _sync(self, until: float = math.inf) -> None:
-        def is_late() -> bool:
-            return self._clock() >= until
-
-        with ExitStack() as stack:  # one that fails keeps the others from nothing
-            for kind in (self.late, self.gaps, self._universes, self._clusters, self._signals):
-                stack.callback(kind.sync, is_late)
 
     def _own(self) -> None:
         """Own the folder; raises StoreFailure when it cannot be written to, FolderInUse when it is another's."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scanner.store import arrays, names
-from scanner.store.daily import DayFiles
+from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.health import Health
 
 
 class UniverseFiles:
     """``universe/binance_2025-10-24.json`` and on; every method may be called from any thread."""
 
-    def __init__(self, folder: Path, health: Health) -> None:
+    def __init__(self, folder: Path, health: Health, on_written: OnWritten) -> None:
         self._kind, self._health = folder.name, health
-        self._days = DayFiles(folder, lambda record: None)
+        self._days = DayFiles(folder, lambda record: None, on_written)
 
     @property
     def repaired(self) -> int:
@@ -39,16 +39,6 @@ class UniverseFiles:
         else:
             self._health.note(key, None)
         self._health.raise_failures([key])
-
-    def sync(self, is_late: Callable[[], bool] = lambda: False) -> None:
-        """Have everything on the medium, or what can be until it is late; raises StoreFailure."""
-        try:
-            self._days.sync(is_late)
-        except OSError as error:
-            self._health.note(self._kind, error)
-            self._health.raise_failures([self._kind])
-        else:
-            self._health.note(self._kind, None)
 
     def close(self) -> None:
         self._days.close()

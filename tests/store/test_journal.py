@@ -42,7 +42,7 @@ def same(found, wanted):
 @pytest.fixture
 def kept(tmp_path):
     """A journal of three batches whose process was killed."""
-    opened = Journal(tmp_path)
+    opened = Journal(tmp_path, tmp_path)
     for batch in batches(3):
         opened.append(batch)
     os.close(opened._descriptor)
@@ -50,7 +50,7 @@ def kept(tmp_path):
 
 
 def test_what_was_appended_is_read_again(kept):
-    again = Journal(kept)
+    again = Journal(kept, kept)
     same(again.replay(unread), batches(3))
     assert (again.repaired, again.set_aside) == (0, 0)
 
@@ -87,7 +87,7 @@ def test_half_a_batch_is_cut_off_and_counted(kept):
     whole = (kept / FIRST).stat().st_size
     with (kept / FIRST).open("ab") as segment:
         segment.write(journal.encode(batches(1)[0])[:-7])
-    again = Journal(kept)
+    again = Journal(kept, kept)
     same(again.replay(unread), batches(3))
     assert (again.repaired, (kept / FIRST).stat().st_size) == (1, whole)
 
@@ -96,7 +96,7 @@ def test_damage_before_the_end_sets_the_segment_aside(kept):
     text = bytearray((kept / FIRST).read_bytes())
     text[len(text) // 2] ^= 1
     (kept / FIRST).write_bytes(text)
-    again = Journal(kept)
+    again = Journal(kept, kept)
     same(again.replay(unread), batches(3)[:1])
     assert (again.repaired, again.set_aside) == (0, 1)
     assert (kept / f"{FIRST}.corrupt-1").read_bytes() == bytes(text)
@@ -105,16 +105,16 @@ def test_damage_before_the_end_sets_the_segment_aside(kept):
 @pytest.mark.parametrize("content", [b"", b"cand", bytes(100)])
 def test_a_segment_that_never_held_anything_is_no_obstacle(tmp_path, content):
     (tmp_path / FIRST).write_bytes(content)
-    again = Journal(tmp_path)
+    again = Journal(tmp_path, tmp_path)
     assert again.replay(unread) == []
     again.append(batches(1)[0])
     again.close()
-    same(Journal(tmp_path).replay(unread), batches(1))
+    same(Journal(tmp_path, tmp_path).replay(unread), batches(1))
 
 
 def test_a_segment_goes_when_all_its_candles_are_in_their_files_and_never_before_an_older_one(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SEGMENT_BYTES", 1)
-    opened = Journal(tmp_path)
+    opened = Journal(tmp_path, tmp_path)
     for batch in batches(3):
         opened.append(batch)
     assert len(listing(tmp_path)) == 3
@@ -133,7 +133,7 @@ def test_a_batch_that_does_not_fit_leaves_the_others(kept, monkeypatch):
         os.pwrite(descriptor, data[:20], offset)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    opened = Journal(kept)
+    opened = Journal(kept, kept)
     opened.replay(unread)
     opened.append(batches(4)[3])
     with monkeypatch.context() as broken:
@@ -142,7 +142,7 @@ def test_a_batch_that_does_not_fit_leaves_the_others(kept, monkeypatch):
             opened.append(batches(1)[0])
     opened.append(batches(5)[4])
     opened.close()
-    again = Journal(kept)
+    again = Journal(kept, kept)
     same(again.replay(unread), batches(5))
     assert again.repaired == 0
 
@@ -225,7 +225,7 @@ def test_a_segment_that_cannot_be_read_is_shown_and_stays(tmp_path):
 def test_many_candles_are_one_write(tmp_path, monkeypatch):
     writes = []
     monkeypatch.setattr(files, "write_all", lambda *call: writes.append(call))
-    opened = Journal(tmp_path)
+    opened = Journal(tmp_path, tmp_path)
     opened.append([(f"{number}.parquet", rows(0)) for number in range(500)])
     assert len(writes) == 2  # what opens the segment, and the batch
     same([journal.read(journal.OPENING + writes[1][1]).batches[0][:1]], [[("0.parquet", rows(0))]])

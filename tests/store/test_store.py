@@ -15,7 +15,6 @@ import pytest
 
 from scanner.errors import InvalidInput, NothingStored, StoreFailure
 from scanner.markets import Market, parse_symbol
-from scanner.store import files
 from scanner.store.dataset import Query
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, HOUR_MS, LENGTH_MS, MINUTE_MS
@@ -383,24 +382,3 @@ def test_a_close_without_time_gives_the_folder_back_and_leaves_the_rest_in_the_j
     assert store.health()["waiting"] == 1
     with TrainingStore(tmp_path) as next_one:
         assert len(next_one.candles(Market("binance", "BTC/USDT"), "5m")) == 2
-
-
-def test_a_close_keeps_its_time_however_slow_the_medium_is(tmp_path, monkeypatch, caplog):
-    """40 files at a quarter of a second each: two are flushed in half a second, all are whole, no twin is left."""
-    clock = Seconds()
-    store = TrainingStore(tmp_path, clock)
-    store.open()
-    markets = [Market("binance", f"C{number}/USDT") for number in range(40)]
-    for at_ms in (NOON, NOON + MINUTE_MS):
-        store.append_signals({market: [signal(at_ms)] for market in markets}, at_ms)
-
-    def slowly(path: Path) -> None:
-        clock.now += 0.25
-
-    monkeypatch.setattr(files, "sync", slowly)
-    began = clock.now
-    store.close(within_s=0.5)
-    assert clock.now - began == 0.5
-    assert "signals: no time to flush 38 files" in caplog.text
-    assert len(listing(tmp_path / "signals")) == 40
-    assert not [name for name in listing(tmp_path / "signals") if name.startswith(".")]
