@@ -20,7 +20,7 @@ def obstacle(folder: Path) -> Path | None:
 
 
 def make(folder: Path) -> None:
-    """Have a folder, and those it lies in. Raises OSError, whose `filename` is what stands in the way if something does."""
+    """Have a folder, and those it lies in. Raises OSError, with what stands in the way as `filename`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
