@@ -27,7 +27,7 @@ from scanner.clock import ManualClock
 from scanner.config import WINDOW, StreamConfig
 from scanner.core.analysis import analyse
 from scanner.runtime import cycles, signals
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.cycles import Books, SignalCycle
 from scanner.runtime.freshness import Intervals
 from scanner.runtime.holding import Holdings

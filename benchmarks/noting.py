@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bench_cycle import Stages
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.cycles import SignalCycle
 
 

@@ -16,7 +16,7 @@ import requests
 from scanner.clock import WallClock
 from scanner.config import StreamConfig
 from scanner.gateway.specs import ExchangeSpec
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.run import Run
 from scanner.runtime.service import ScannerService
 from scanner.runtime.venue import Venue
@@ -67,7 +67,7 @@ def watched(run: Run, seconds: float) -> dict[str, object]:
         "oldest_prices_s": round(age_s, 1),
         "final_p95_s": round(close_s, 1),
         "deferred_most": deferred,
-        "loaded": {timeframe: int(loaded.sum()) for timeframe, loaded in book.loaded.items()},
+        "loaded": {timeframe: int(marks.loaded.sum()) for timeframe, marks in book.marks.items()},
         "prices_missed": streams["prices"]["missed"],
         "signal_cycle_s": streams["signals"]["last_duration_s"],
         "signals_missed": streams["signals"]["missed"],
@@ -80,7 +80,7 @@ def watched(run: Run, seconds: float) -> dict[str, object]:
 
 def _is_behind(book: Book, now_ms: int) -> bool:
     """Whether more than 5 % of the markets lack the final signal of the candle that closed last."""
-    final, loaded = book.told_through_ms["5m"], book.loaded["5m"]
+    final, loaded = book.marks["5m"].told_through_ms, book.marks["5m"].loaded
     behind = loaded & (final < now_ms // STEP_MS * STEP_MS - STEP_MS) & (final > 0)
     return bool(np.count_nonzero(behind) > 0.05 * np.count_nonzero(loaded))
 

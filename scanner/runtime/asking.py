@@ -8,7 +8,7 @@ import numpy as np
 
 from scanner.core.candles import Float
 from scanner.gateway.answers import CandleRequest, Purpose
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.timeframes import DAY_MS, open_time_of
 
 AGAIN = 1  # final candles asked for once more, at no cost: exchanges revise them now and then
@@ -39,7 +39,7 @@ def refresh_value(book: Book, now_ms: int, price: Float, quote_volume: Float) ->
     """
     known = quote_volume[~np.isnan(quote_volume)]
     volume = np.where(np.isnan(quote_volume), np.median(known) if len(known) else 1.0, quote_volume)
-    unseen = np.clip(volume, 0, None) / DAY_MS * np.clip(now_ms - book.as_of_ms, 0, DAY_MS)
+    unseen = np.clip(volume, 0, None) / DAY_MS * np.clip(now_ms - book.coverage.as_of_ms, 0, DAY_MS)
     seen = book.panels[book.base].close[:, -1]
     moved = np.abs(price / np.where(seen > 0, seen, np.nan) - 1)
     return np.asarray(unseen * (1 + np.nan_to_num(moved, posinf=0.0) / MOVE))
@@ -48,14 +48,14 @@ def refresh_value(book: Book, now_ms: int, price: Float, quote_volume: Float) ->
 def _backfills(book: Book, now_ms: int) -> Iterator[CandleRequest]:
     for timeframe, panel in book.panels.items():
         since = open_time_of(now_ms, panel.timeframe_ms) - (panel.length - 1) * panel.timeframe_ms
-        for row in np.flatnonzero(~book.loaded[timeframe]):
+        for row in np.flatnonzero(~book.marks[timeframe].loaded):
             yield CandleRequest(book.markets[row], timeframe, max(since, 0), panel.length, Purpose.BACKFILL)
 
 
 def _increments(book: Book, now_ms: int, value: Float) -> Iterator[CandleRequest]:
-    step = book.panels[book.base].timeframe_ms
-    newest = book.final_through_ms[book.base]
-    for row in np.flatnonzero(book.loaded[book.base]):
+    step, marks = book.panels[book.base].timeframe_ms, book.marks[book.base]
+    newest = marks.final_through_ms
+    for row in np.flatnonzero(marks.loaded):
         since = int(newest[row]) + step
         closed = (now_ms - since) // step  # candles that have closed and are not final yet
         purpose = (Purpose.FORMING, Purpose.CLOSE, Purpose.GAP)[min(closed, 2)]

@@ -13,8 +13,9 @@ import numpy as np
 from scanner.core.candles import Candles
 from scanner.core.panel import Panel
 from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
-from scanner.runtime.book import RECENT, Book
-from scanner.runtime.revisions import differs
+from scanner.runtime.book.book import Book
+from scanner.runtime.book.revisions import differs
+from scanner.runtime.book.settling import RECENT
 
 AT_ONCE = 2  # requests of a cycle: 500 markets on three timeframes take six hours
 MOST = 99  # candles of a request: exchanges count this many as one call of the cheapest kind
@@ -42,11 +43,11 @@ class Checks:
 
 def _request(book: Book, row: int, timeframe: str) -> Iterator[CandleRequest]:
     """For the assembled candles of a market that closed a while ago: by then nothing makes them anew."""
-    if not book.ready(timeframe)[row] or book.unproven[row]:
+    if not book.ready(timeframe)[row] or book.coverage.unproven[row]:
         return
     panel, base = book.panels[timeframe], book.panels[book.base]
-    settled_ms = int(book.final_through_ms[book.base][row]) - RECENT * base.timeframe_ms
-    first = max(int(book.complete_from_ms[row]), int(panel.open_time[0]))
+    settled_ms = int(book.marks[book.base].final_through_ms[row]) - RECENT * base.timeframe_ms
+    first = max(int(book.coverage.complete_from_ms[row]), int(panel.open_time[0]))
     opens = panel.open_time[(panel.open_time >= first) & (panel.open_time + panel.timeframe_ms <= settled_ms)][-MOST:]
     if len(opens):
         yield CandleRequest(book.markets[row], timeframe, int(opens[0]), len(opens), Purpose.CHECK)

@@ -15,6 +15,7 @@ from scanner.clock import Clock
 from scanner.config import StreamConfig
 from scanner.core.breadth import market_breadth
 from scanner.core.candles import Bool, Candles, Int
+from scanner.core.finality import NEVER_MS
 from scanner.core.volatility import volatility_regime
 from scanner.fullscan.panel import HeldCandles
 from scanner.gateway.answers import CandleRequest, CandleSweep, Purpose
@@ -25,11 +26,11 @@ from scanner.runtime import signals
 from scanner.runtime.allocator import give_back
 from scanner.runtime.asking import refresh_value, wanted
 from scanner.runtime.batches import Context, SignalBatch
-from scanner.runtime.book import NEVER_MS, Book
+from scanner.runtime.book.book import Book
+from scanner.runtime.book.revisions import CandleTally
 from scanner.runtime.checking import Checks, compare
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
-from scanner.runtime.revisions import CandleTally
 from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
 from scanner.runtime.warm import proven, warm
@@ -73,17 +74,19 @@ class Books:
             held = set(book.markets) if book is not None else set()
             gone, joined = held - set(markets), [market for market in markets if market not in held]
             if joined or (markets and gone):
-                simulated = self._simulated.get(exchange, False)
                 fresh = (
-                    Book(exchange, markets, self._config, self._started_ms, simulated=simulated)
+                    self._new(exchange, markets)
                     if book is None
                     else book.with_markets(_in_place(book.markets, markets), gateway.now_ms(exchange))
                 )
-                fresh.ends_ms = self._ends_ms
                 self.note(warm(fresh, self._store, joined, gateway.now_ms(exchange)))
                 self.by_exchange = MappingProxyType({**self.by_exchange, exchange: fresh})
             left |= gone
         return frozenset(left)
+
+    def _new(self, exchange: str, markets: Sequence[Market]) -> Book:
+        simulated = self._simulated.get(exchange, False)
+        return Book(exchange, markets, self._config, self._started_ms, simulated=simulated, ends_ms=self._ends_ms)
 
     def tally(self, exchange: str) -> CandleTally:
         """What became of the final candles of an exchange."""
@@ -276,7 +279,9 @@ class SignalCycle:
 
     def _buffers(self) -> int:
         """How many candle buffers there are: one per market and timeframe whose history is known."""
-        return sum(int(loaded.sum()) for book in self._books.by_exchange.values() for loaded in book.loaded.values())
+        return sum(
+            int(marks.loaded.sum()) for book in self._books.by_exchange.values() for marks in book.marks.values()
+        )
 
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))

@@ -8,7 +8,7 @@ import numpy as np
 
 from scanner.core.candles import Bool
 from scanner.gateway.answers import CandleRequest, Purpose
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.freshness import Held, Intervals, Pulse
 from scanner.runtime.state import State
 from scanner.runtime.ticks import TickTable
@@ -32,10 +32,10 @@ class Holdings:
         held = Held(
             markets=book.markets,
             base=book.base,
-            as_of_ms=book.as_of_ms.copy(),
+            as_of_ms=book.coverage.as_of_ms.copy(),
             rationed=_rows_of(book, deferred),
-            final_ms={timeframe: column.copy() for timeframe, column in book.final_through_ms.items()},
-            loaded={timeframe: column.copy() for timeframe, column in book.loaded.items()},
+            final_ms={timeframe: marks.final_through_ms.copy() for timeframe, marks in book.marks.items()},
+            loaded={timeframe: marks.loaded.copy() for timeframe, marks in book.marks.items()},
             newest_ms=newest[0],
             stir=pulse.feel(newest, now_ms),
         )

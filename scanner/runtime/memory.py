@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from scanner.config import StreamConfig
-from scanner.markets import DEFAULT_SYMBOLS, Market
 from scanner.order import Capacity
-from scanner.runtime.book import Book
+from scanner.runtime.book.table import new_panels
 from scanner.settings import variable
 
 SHARE = 0.8  # of the available memory that a scan may plan with
@@ -24,8 +23,7 @@ CONTAINER_FILES = (  # limit and use, as the two versions of control groups call
 
 def market_bytes(config: StreamConfig) -> int:
     """Bytes one market takes: its panels on every timeframe and its ticks, and what goes along with them."""
-    book = Book("any", (Market("any", DEFAULT_SYMBOLS[0]),), config, 0, simulated=False)
-    arrays = (value for panel in book.panels.values() for value in vars(panel).values())
+    arrays = (value for panel in new_panels(config, 1).values() for value in vars(panel).values())
     panels = sum(value.nbytes for value in arrays if isinstance(value, np.ndarray))
     return int(panels * BESIDE_PANELS) + 4 * 8 * config.max_ticks_buffer
 

@@ -21,7 +21,7 @@ from scanner.gateway.snapshots import UniverseSnapshot
 from scanner.markets import Market
 from scanner.records import SIGNAL_TYPES
 from scanner.runtime.batches import SignalBatch, cluster_signature
-from scanner.runtime.book import ClosedCandles
+from scanner.runtime.book.closed import ClosedCandles
 from scanner.runtime.columns import Record
 from scanner.store.ohlcv import Rows
 from scanner.store.store import TrainingStore

@@ -14,7 +14,8 @@ from scanner.core.candles import Bool, Candles, Float, Int
 from scanner.core.panel import Panel
 from scanner.core.percentile import percentile_of
 from scanner.runtime.batches import Context, SignalBatch
-from scanner.runtime.book import HISTORY, Book
+from scanner.runtime.book.book import Book
+from scanner.runtime.book.table import HISTORY
 from scanner.timeframes import length_ms, open_time_of
 
 FEWEST = 20  # candles a score needs
@@ -25,7 +26,7 @@ ROWS_AT_ONCE = 64  # markets whose whole history is scored in one go: bounds the
 def score_history(book: Book) -> None:
     """Score the closed candles that are history, not news, and have no score yet; percentiles rank among them."""
     for timeframe, panel in book.panels.items():
-        history_ms = np.minimum(book.final_through_ms[timeframe], book.news_from_ms(timeframe) - 1)
+        history_ms = np.minimum(book.marks[timeframe].final_through_ms, book.news_from_ms(timeframe) - 1)
         known = ~np.isnan(panel.close) & (panel.open_time[None, :] <= history_ms[:, None])
         bare = known[:, WINDOW - 1 :] & np.isnan(panel.score[:, WINDOW - 1 :])
         bare &= ~np.isnan(panel.close[:, WINDOW - FEWEST : panel.length - FEWEST + 1])  # too young to have one
@@ -52,13 +53,14 @@ def finals(book: Book, now_ms: int, context: Context) -> list[SignalBatch]:
     """
     batches = []
     for timeframe, panel in book.panels.items():
-        through, first = book.final_through_ms[timeframe], book.news_from_ms(timeframe)
+        marks, first = book.marks[timeframe], book.news_from_ms(timeframe)
+        through = marks.final_through_ms
         for open_ms in panel.open_time[panel.open_time >= (first.min() if len(first) else 0)]:
             rows = np.flatnonzero((first <= open_ms) & (open_ms <= through) & book.ready(timeframe))
             rows = rows[~np.isnan(panel.close[rows, panel.column_of(int(open_ms))])]
             if len(rows):
                 batches.append(_final_batch(book, timeframe, int(open_ms), rows, now_ms, context))
-        book.told_through_ms[timeframe] = np.maximum(book.told_through_ms[timeframe], through)
+        marks.told_through_ms = np.maximum(marks.told_through_ms, through)
     return batches
 
 
@@ -71,9 +73,9 @@ def late_finals(book: Book, now_ms: int, most: int = LATE_AT_ONCE) -> list[Signa
     batches: list[SignalBatch] = []
     left = most
     for timeframe, panel in book.panels.items():
-        step, late_ms = panel.timeframe_ms, book.late_from_ms[timeframe]
-        through = np.minimum(book.final_through_ms[timeframe], book.late_until_ms[timeframe] - step)
-        waiting = (late_ms <= through) & book.ready(timeframe) & ~book.unproven
+        step, marks = panel.timeframe_ms, book.marks[timeframe]
+        late_ms, through = marks.late_from_ms, np.minimum(marks.final_through_ms, marks.late_until_ms - step)
+        waiting = (late_ms <= through) & book.ready(timeframe) & ~book.coverage.unproven
         whole_windows = panel.open_time[WINDOW - 1 :]
         for open_ms in whole_windows[whole_windows >= late_ms[waiting].min()] if waiting.any() else ():
             due = waiting & (late_ms <= open_ms) & (open_ms <= through)
@@ -108,7 +110,8 @@ def live(
         Per timeframe, markets that got a final signal in this very cycle: that one is the news.
     """
     batches = []
-    seen = book.as_of_ms >= open_time_of(now_ms, length_ms(book.base))  # the candle before the forming one: whole
+    as_of_ms = book.coverage.as_of_ms
+    seen = as_of_ms >= open_time_of(now_ms, length_ms(book.base))  # the candle before the forming one: whole
     for timeframe in book.timeframes:
         usable = book.ready(timeframe) & seen
         rows = np.flatnonzero(usable & ~skip.get(timeframe, np.zeros_like(usable)))
@@ -123,7 +126,7 @@ def _live_batch(
     panel = book.panels[timeframe]
     open_ms = open_time_of(now_ms, panel.timeframe_ms)
     book.advance_to(timeframe, open_ms)
-    window = book.window_now(panel, rows, open_ms, WINDOW, price, price_ms)
+    window = book.window_now(timeframe, rows, open_ms, WINDOW, price, price_ms)
     analysis = analyse(window, book.config)
     history = panel.span("score", rows, open_ms - panel.timeframe_ms, HISTORY)
     progress = np.full(len(rows), (now_ms - open_ms) / panel.timeframe_ms)
@@ -158,7 +161,7 @@ def _batch(
         progress=progress,
         analysis=analysis,
         percentile=percentile_of(np.where(analysis.enough, analysis.combined_score, np.nan), history),
-        data_age_s=(now_ms - book.as_of_ms[rows]) / 1000.0,
+        data_age_s=(now_ms - book.coverage.as_of_ms[rows]) / 1000.0,
         gaps=gaps.astype(np.int64),
         params_id=book.config.params_id,
         scoring=book.config.scoring,

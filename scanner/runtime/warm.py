@@ -19,7 +19,8 @@ from scanner.core.candles import Candles, Int
 from scanner.errors import StoreFailure
 from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
-from scanner.runtime.book import HISTORY, Book
+from scanner.runtime.book.book import Book
+from scanner.runtime.book.table import HISTORY
 from scanner.store.ohlcv import Rows
 from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms, open_time_of
@@ -96,7 +97,8 @@ def _usable(book: Book, store: StoreReader, market: Market, timeframe: str, now_
     kept = rows.since(oldest_ms)
     if len(rows) and not len(kept):
         row, too_old_to_go_on_ms = book.row_of(market), rows.open_time[-1]
-        book.stored_through_ms[timeframe][row] = book.noted_through_ms[timeframe][row] = too_old_to_go_on_ms
+        marks = book.marks[timeframe]
+        marks.stored_through_ms[row] = marks.noted_through_ms[row] = too_old_to_go_on_ms
     return kept if reaches and len(kept) > UNSURE else kept.since(now_ms)
 
 
@@ -106,11 +108,11 @@ def proven(book: Book, answers: Sequence[CandleAnswer]) -> tuple[list[CandleAnsw
     A market contradicts when it has candles in common with its answer and none of them agrees: another market under the
     same name, or another simulated one.
     """
-    if not book.unproven.any():
+    if not book.coverage.unproven.any():
         return list(answers), []
     strange = [answer for answer in answers if _contradicts(book, answer)]
     seen = [answer for answer in answers if answer.request.timeframe == book.base]
-    book.unproven[_rows_of(book, seen)] = False
+    book.coverage.unproven[_rows_of(book, seen)] = False
     if strange:
         book.forget(_rows_of(book, strange))
     lost = {answer.request.market for answer in strange}
@@ -120,7 +122,7 @@ def proven(book: Book, answers: Sequence[CandleAnswer]) -> tuple[list[CandleAnsw
 
 def _contradicts(book: Book, answer: CandleAnswer) -> bool:
     row, panel = book.row_of(answer.request.market), book.panels[book.base]
-    if answer.request.timeframe != book.base or not book.unproven[row] or not len(answer):
+    if answer.request.timeframe != book.base or not book.coverage.unproven[row] or not len(answer):
         return False
     common = (answer.open_time > panel.end_ms - panel.length * panel.timeframe_ms) & (answer.open_time <= panel.end_ms)
     columns = panel.column_of(answer.open_time[common])

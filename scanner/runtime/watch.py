@@ -14,7 +14,7 @@ import numpy as np
 from scanner.errors import StoreFailure
 from scanner.gateway.answers import ExchangeState
 from scanner.markets import Market
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.store.gap_files import Alive, GapFiles
 from scanner.store.gaps import BACKFILLED, DOWN, NO_TRADE, OUTAGE, Gap
 from scanner.store.intervals import Span
@@ -79,8 +79,8 @@ class GapWatch:
             found.append(Gap(market.exchange, market.symbol, DOWN, begins, split, "longer than can be fetched"))
             found.append(Gap(market.exchange, market.symbol, OUTAGE, split, ends, "no answer about this market"))
         found += [Gap(market.exchange, market.symbol, NO_TRADE, *span) for market, span in untraded(book)]
-        for timeframe, through in book.final_through_ms.items():
-            book.noted_through_ms[timeframe] = np.maximum(book.noted_through_ms[timeframe], through)
+        for marks in book.marks.values():
+            marks.noted_through_ms = np.maximum(marks.noted_through_ms, marks.final_through_ms)
         found += [Gap(book.exchange, None, BACKFILLED, *span) for span in self._fetched(book)]
         if found:
             self._ledger.append(found, now_ms)
@@ -124,15 +124,15 @@ class GapWatch:
         One of which nothing was ever held has missed nothing: it is not waited for longer than `COLD_WAIT_S`.
         """
         pending = self._pending.get(book.exchange, [])
-        step, loaded = length_ms(book.base), book.loaded[book.base]
+        step, marks, coverage = length_ms(book.base), book.marks[book.base], book.coverage
         waited_s = self._steady() - self._since.get(book.exchange, self._steady())
-        spared = ~loaded & (book.noted_through_ms[book.base] < 0) & (waited_s >= COLD_WAIT_S)
+        spared = ~marks.loaded & (marks.noted_through_ms < 0) & (waited_s >= COLD_WAIT_S)
         for span in list(pending):
-            reached = book.final_through_ms[book.base] + step >= open_time_of(span[1], step)
-            if not loaded.any() or not (spared | (loaded & ~book.unproven & reached)).all():
+            reached = marks.final_through_ms + step >= open_time_of(span[1], step)
+            if not marks.loaded.any() or not (spared | (marks.loaded & ~coverage.unproven & reached)).all():
                 continue
             pending.remove(span)
-            yield max(span[0], int(book.complete_from_ms[loaded].max())), span[1]
+            yield max(span[0], int(coverage.complete_from_ms[marks.loaded].max())), span[1]
 
     def _keep(self) -> None:
         self._ledger.keep_alive({**self._before, **self._now})
@@ -146,11 +146,12 @@ def untraded(book: Book) -> list[tuple[Market, Span]]:
     """
     found = []
     for timeframe, panel in book.panels.items():
-        through, noted = book.final_through_ms[timeframe], book.noted_through_ms[timeframe]
+        marks = book.marks[timeframe]
+        through, noted = marks.final_through_ms, marks.noted_through_ms
         for row in np.flatnonzero((through > noted) & panel.filled.any(axis=1)):
             fresh = panel.filled[row] & (panel.open_time > noted[row]) & (panel.open_time <= through[row])
             if timeframe != book.base:
-                fresh &= panel.open_time < book.complete_from_ms[row]
+                fresh &= panel.open_time < book.coverage.complete_from_ms[row]
             columns = np.flatnonzero(fresh)
             for run in np.split(columns, np.flatnonzero(np.diff(columns) != 1) + 1) if len(columns) else ():
                 first, last = int(panel.open_time[run[0]]), int(panel.open_time[run[-1]])
@@ -160,7 +161,8 @@ def untraded(book: Book) -> list[tuple[Market, Span]]:
 
 def lost(book: Book) -> list[tuple[Market, Span]]:
     """Where candles begin anew, too late to join those stored before: from when to when there will be none."""
-    ends_ms = book.noted_through_ms[book.base] + length_ms(book.base)
-    begun = book.loaded[book.base] & (book.final_through_ms[book.base] >= book.complete_from_ms)
-    rows = np.flatnonzero(begun & (book.noted_through_ms[book.base] >= 0) & (book.complete_from_ms > ends_ms))
-    return [(book.markets[row], (int(ends_ms[row]), int(book.complete_from_ms[row]))) for row in rows]
+    marks, begins_ms = book.marks[book.base], book.coverage.complete_from_ms
+    ends_ms = marks.noted_through_ms + length_ms(book.base)
+    begun = marks.loaded & (marks.final_through_ms >= begins_ms)
+    rows = np.flatnonzero(begun & (marks.noted_through_ms >= 0) & (begins_ms > ends_ms))
+    return [(book.markets[row], (int(ends_ms[row]), int(begins_ms[row]))) for row in rows]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanner.runtime.asking import refresh_value, wanted
-from tests.runtime.test_book import NOW, cycle, opened
+from tests.runtime.book.test_book import NOW, cycle, opened
 
 DAY_S = 86_400
 

@@ -10,10 +10,11 @@ import pytest
 from scanner.gateway.answers import CandleAnswer, Purpose
 from scanner.gateway.plan import Room, Wanted, plan_requests
 from scanner.runtime.asking import wanted
-from scanner.runtime.book import Book, ClosedCandles
+from scanner.runtime.book.book import Book
+from scanner.runtime.book.closed import ClosedCandles
 from scanner.runtime.checking import Checks, compare
 from scanner.timeframes import HOUR_MS
-from tests.runtime.test_book import BTC, ETH, NOW, STEP, Exchange, cycle, opened
+from tests.runtime.book.test_book import BTC, ETH, NOW, STEP, Exchange, cycle, opened
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_markets_are_checked_in_turn_on_candles_that_have_long_been_closed(held:
     assert [(r.market, r.timeframe, r.purpose) for r in first] == [(m, "1h", Purpose.CHECK) for m in (BTC, ETH)]
     assert first == second
     for request in first:
-        assert request.since_ms >= book.complete_from_ms.max()
+        assert request.since_ms >= book.coverage.complete_from_ms.max()
         assert request.since_ms + request.limit * HOUR_MS <= NOW - HOUR_MS
         assert request.limit > 40
 
@@ -74,7 +75,7 @@ def checked_with(book: Book, exchange: Exchange, factor: float) -> CandleAnswer:
 def test_one_that_differs_gives_way_to_the_exchanges_own_and_signals_stay(held: tuple[Book, Exchange]) -> None:
     book, exchange = held
     score = book.panels["1h"].score.copy()
-    told = book.told_through_ms["1h"].copy()
+    told = book.marks["1h"].told_through_ms.copy()
     answer = checked_with(book, exchange, 1.01)
     assert book.tally.mismatched == 1
     panel, moment = book.panels["1h"], int(answer.open_time[0])
@@ -83,7 +84,7 @@ def test_one_that_differs_gives_way_to_the_exchanges_own_and_signals_stay(held: 
     assert (part.market, part.timeframe, part.open_time.tolist()) == (BTC, "1h", [moment])
     assert part.values[0, 4] == answer.volume[0]
     np.testing.assert_array_equal(panel.score, score)
-    np.testing.assert_array_equal(book.told_through_ms["1h"], told)
+    np.testing.assert_array_equal(book.marks["1h"].told_through_ms, told)
     cycle(book, exchange, NOW + STEP)
     assert panel.volume[book.row_of(BTC), panel.column_of(moment)] == answer.volume[0]  # not assembled anew
 

@@ -18,7 +18,7 @@ from scanner.runtime.recorder import Recorder
 from scanner.runtime.state import State
 from scanner.runtime.watch import GapWatch
 from scanner.store.store import TrainingStore
-from tests.runtime.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
+from tests.runtime.book.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
 
 
 class Parted:

@@ -13,12 +13,12 @@ from scanner.gateway.answers import CandleAnswer
 from scanner.runtime import signals
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.warm import UNSURE, proven, warm
 from scanner.store.store import TrainingStore
 from scanner.timeframes import HOUR_MS
-from tests.runtime.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
+from tests.runtime.book.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
 
 EXCHANGE = Exchange(NOW + 700 * STEP)
 MARKETS = (BTC, ETH)
@@ -128,7 +128,7 @@ def test_many_late_signals_are_spread_over_cycles(store: TrainingStore) -> None:
     later = NOW + 30 * STEP
     book, _ = begun(store, later)
     book.take([EXCHANGE.answer(request, later) for request in wanted(book, later)], later)
-    book.unproven[:] = False
+    book.coverage.unproven[:] = False
     signals.score_history(book)
     rounds = []
     while made := signals.late_finals(book, later, most=10):
@@ -153,7 +153,7 @@ def test_a_late_signal_that_was_kept_already_is_not_kept_again(store: TrainingSt
 
 def test_after_too_long_a_pause_everything_is_asked_for(store: TrainingStore) -> None:
     book, told = begun(store, NOW + 690 * STEP)
-    assert (told, book.loaded["5m"].any()) == ([], False)
+    assert (told, book.marks["5m"].loaded.any()) == ([], False)
     assert {request.timeframe for request in wanted(book, NOW + 690 * STEP)} == {"5m", "1h"}
 
 
@@ -220,13 +220,13 @@ def test_a_market_that_joins_later_begins_with_what_is_stored_too(store: Trainin
     book = Book("binance", (BTC,), CONFIG, later, simulated=False)
     warm(book, store, (BTC,), later)
     cycle(book, store, later)
-    grown = book.grown([ETH], later + STEP)
+    grown = book.with_markets((*book.markets, ETH), later + STEP)
     assert warm(grown, store, [ETH], later + STEP) == []
     assert not [request for request in wanted(grown, later + STEP) if request.limit > 100]
     alone = grown.with_markets([BTC], later + STEP)
     cycle(alone, store, later + 3 * STEP)
     away = later + 5 * STEP
-    grown = alone.grown([ETH], away)
+    grown = alone.with_markets((*alone.markets, ETH), away)
     warm(grown, store, [ETH], away)
     made = {
         (str(m), int(b.candle_time[0])) for b in cycle(grown, store, away) for m in b.markets if b.timeframe == "5m"

@@ -9,14 +9,14 @@ import pytest
 from scanner.gateway.answers import ExchangeState, WeightState
 from scanner.markets import Market
 from scanner.runtime.asking import wanted
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.warm import proven, warm
 from scanner.runtime.watch import COLD_WAIT_S, GapWatch
 from scanner.store.gaps import DOWN, NO_TRADE, OUTAGE, UNEXPLAINED, Gap
 from scanner.store.store import TrainingStore
 from scanner.timeframes import HOUR_MS, MINUTE_MS
-from tests.runtime.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
+from tests.runtime.book.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
 
 MARKETS = (BTC, ETH)
 UNUSED = WeightState(0, 4200, 6000, 60.0)
@@ -116,7 +116,8 @@ def test_a_market_that_never_comes_holds_up_no_gap_for_ever(tmp_path: Path) -> N
     first.cycle(NOW)
     first.end()
     second = Life(tmp_path, NOW + 20 * STEP)
-    second.book = second.book.grown([Market("binance", "NEVER/USDT")], NOW + 20 * STEP)
+    more = (*second.book.markets, Market("binance", "NEVER/USDT"))
+    second.book = second.book.with_markets(more, NOW + 20 * STEP)
     second.without = "NEVER/USDT"
     second.cycle(NOW + 20 * STEP)
     assert noted(tmp_path, DOWN)[0].backfilled is False

@@ -17,7 +17,7 @@ from scanner.records import SIGNAL_TYPES
 from scanner.runtime import signals
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.timeframes import HOUR_MS
 from tests.soak.world import World
 from tests.waiting import wait_for

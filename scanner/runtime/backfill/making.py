@@ -16,7 +16,7 @@ from scanner.core.candles import Candles, Float, Int
 from scanner.core.panel import Panel
 from scanner.core.percentile import percentile_of
 from scanner.runtime.backfill.surroundings import Surroundings
-from scanner.runtime.book import HISTORY
+from scanner.runtime.book.table import HISTORY
 from scanner.runtime.columns import CLUSTERING, MOMENTUM, REVERSION, ROW, Rows, lay
 
 CELLS_AT_ONCE = 200_000  # history values compared in one go while ranking: bounds the memory

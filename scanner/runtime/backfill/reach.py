@@ -15,7 +15,7 @@ from scanner.config import StreamConfig
 from scanner.core.candles import Int
 from scanner.gateway.answers import CandleRequest, Purpose
 from scanner.markets import Market
-from scanner.runtime.book import Book
+from scanner.runtime.book.table import new_panels
 from scanner.store.gaps import NO_TRADE, Gap
 from scanner.store.intervals import Span, union, without
 from scanner.timeframes import DAY_MS, length_ms, open_time_of
@@ -54,7 +54,7 @@ class Reach:
 
 def panel_lengths(config: StreamConfig) -> dict[str, int]:
     """How many candles a live scan looks back on, the forming one included, by timeframe."""
-    return {name: panel.length for name, panel in Book("any", (), config, 0, simulated=False).panels.items()}
+    return {name: panel.length for name, panel in new_panels(config, 0).items()}
 
 
 def reaches(config: StreamConfig, days: int, now_ms: int) -> dict[str, Reach]:

@@ -19,7 +19,7 @@ from scanner.gateway import ExchangeSpec, Gateway
 from scanner.gateway.answers import CandleRequest, ExchangeState, PriceAnswer
 from scanner.gateway.specs import real_exchange
 from scanner.runtime.asking import wanted
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.simulated import SimulatedExchange, binance_urls, generated, kucoinfutures_urls
 from scanner.simulated import faults as ways
 from tests.gateway.conftest import open_files

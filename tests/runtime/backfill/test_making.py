@@ -17,7 +17,7 @@ from scanner.runtime.backfill.keeping import Keeping
 from scanner.runtime.backfill.making import Made, make
 from scanner.runtime.backfill.progress import Report
 from scanner.runtime.backfill.surroundings import surroundings
-from scanner.runtime.book import HISTORY
+from scanner.runtime.book.table import HISTORY
 from scanner.store.store import TrainingStore
 from scanner.timeframes import MINUTE_MS
 

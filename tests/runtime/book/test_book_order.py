@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context
-from scanner.runtime.book import Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.signals import finals, score_history
-from tests.runtime.test_book import BTC, COLUMNS, CONFIG, ETH, NOW, STEP, Exchange
+from tests.runtime.book.test_book import BTC, COLUMNS, CONFIG, ETH, NOW, STEP, Exchange
 
 EXCHANGE = Exchange(NOW + 40 * STEP)
 LATER = NOW + 5 * STEP
@@ -51,7 +51,7 @@ def signals_of(book: Book, now_ms: int) -> dict[tuple[object, ...], float]:
 
 def assert_same(one: Book, other: Book) -> None:
     for timeframe in one.timeframes:
-        np.testing.assert_array_equal(one.final_through_ms[timeframe], other.final_through_ms[timeframe])
+        np.testing.assert_array_equal(one.marks[timeframe].final_through_ms, other.marks[timeframe].final_through_ms)
         for name in ("open", "high", "low", "close", "volume", "filled"):
             ours, theirs = (getattr(book.panels[timeframe], name) for book in (one, other))
             np.testing.assert_array_equal(ours, theirs, err_msg=f"{timeframe} {name}")
@@ -145,9 +145,9 @@ def test_an_answer_cut_at_200_rows_says_nothing_about_what_lies_beyond() -> None
     ]
     book.take(cut, NOW)
     row = book.row_of(BTC)
-    assert book.final_through_ms["5m"][row] == cut[0].open_time[198]
+    assert book.marks["5m"].final_through_ms[row] == cut[0].open_time[198]
     assert not book.panels["5m"].filled[row].any()
-    while book.final_through_ms["5m"][row] < NOW - NOW % STEP - STEP:
+    while book.marks["5m"].final_through_ms[row] < NOW - NOW % STEP - STEP:
         rest = EXCHANGE.answer(next(r for r in wanted(book, NOW) if r.market == BTC), NOW)
         book.take([part(rest, slice(0, 200))], NOW)
     whole = Book("binance", (BTC, ETH), CONFIG, NOW, simulated=False)

@@ -10,12 +10,13 @@ import pytest
 from scanner.config import StreamConfig
 from scanner.core.analysis import analyse
 from scanner.core.candles import Candles, Int
+from scanner.core.finality import SPOILT_MS
 from scanner.core.panel import Panel
 from scanner.gateway.answers import CandleAnswer, CandleRequest, Purpose
 from scanner.markets import Market
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
-from scanner.runtime.book import SPOILT_MS, Book
+from scanner.runtime.book.book import Book
 from scanner.runtime.signals import finals, live, score_history
 from scanner.timeframes import HOUR_MS, MINUTE_MS
 
@@ -287,7 +288,7 @@ def test_a_market_listed_later_takes_nothing_from_those_before_it() -> None:
     exchange = Exchange(NOW + 40 * STEP)
     book = Book("binance", (BTC,), CONFIG, NOW, simulated=False)
     cycle(book, exchange, NOW)
-    grown = book.grown([ETH], NOW + STEP)
+    grown = book.with_markets((*book.markets, ETH), NOW + STEP)
     assert {(r.market, r.purpose) for r in wanted(grown, NOW + STEP) if r.timeframe == "5m"} == {
         (BTC, Purpose.CLOSE),
         (ETH, Purpose.BACKFILL),
@@ -401,15 +402,15 @@ def test_what_a_clock_ahead_has_seen_is_seen_again_once_it_is_put_right() -> Non
     part = [exchange.answer(request, NOW + MINUTE_MS) for request in asked]
     ahead_ms = NOW + MINUTE_MS + 120_000 - 5_000
     book.take([replace(answer, began_ms=ahead_ms) for answer in part], ahead_ms)
-    assert set(book.as_of_ms.tolist()) == {ahead_ms}
+    assert set(book.coverage.as_of_ms.tolist()) == {ahead_ms}
 
     right_ms = NOW + 2 * MINUTE_MS + 50_000  # still before that moment
     book.take([], right_ms)
-    assert (book.as_of_ms <= right_ms).all()
+    assert (book.coverage.as_of_ms <= right_ms).all()
     cycle(book, exchange, right_ms)
-    assert set(book.as_of_ms.tolist()) == {right_ms}
+    assert set(book.coverage.as_of_ms.tolist()) == {right_ms}
     book.take([replace(answer, began_ms=ahead_ms) for answer in part], right_ms)  # one more from the wrong clock
-    assert set(book.as_of_ms.tolist()) == {right_ms}
+    assert set(book.coverage.as_of_ms.tolist()) == {right_ms}
 
 
 def test_no_candle_becomes_final_as_a_clock_ahead_had_seen_it() -> None:
