@@ -124,9 +124,9 @@ def test_what_was_seen_later_than_now_counts_as_seen_before_the_forming_candle()
 
 def test_an_answer_that_may_have_been_cut_short_is_complete_from_its_first_candle_on() -> None:
     cut = one(tuple(range(3, 3 + CAPS)), T0 + 300 * STEP, limit=500)
-    whole = one(tuple(range(3, 4 + CAPS)), T0 + 300 * STEP, limit=500)
     assert cut.complete_from_ms == T0 + 3 * STEP
-    assert whole.complete_from_ms == T0
+    assert replace(cut, count=cut.count + 1).complete_from_ms == T0  # not a round number
+    assert replace(cut, limit=cut.count).complete_from_ms == T0  # all that was asked for
 
 
 # --- of any answers ------------------------------------------------------------------------------------------------
