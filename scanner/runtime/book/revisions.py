@@ -51,6 +51,13 @@ class Revisions:
             opens = open_ms if timeframe == base else open_ms - open_ms % panel.timeframe_ms
             self.note(panels, timeframe, row, opens)
 
+    def carry(self, rows: Int, other: Revisions, to: Int) -> None:
+        """Let what is remembered of `rows` be remembered of the rows `to` of another table."""
+        target = dict(zip(rows.tolist(), to.tolist(), strict=True))
+        for (timeframe, row, moment), values in self._before.items():
+            if row in target:
+                other._before[timeframe, target[row], moment] = values
+
     def take(self) -> list[tuple[Cell, Float]]:
         """What was noted since the last call, in order: candle, and float64[5] what it was, NaN if it was none."""
         before, self._before = self._before, {}

@@ -88,6 +88,7 @@ class CandleTable:
             other.marks[timeframe] = Watermarks.of_new(len(markets), told_ms)
             self.marks[timeframe].carry(rows, other.marks[timeframe], to)
         self.coverage.carry(rows, other.coverage, to)
+        self.revisions.carry(rows, other.revisions, to)
         other.tally = self.tally
         return other
 
