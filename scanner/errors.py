@@ -8,7 +8,7 @@
     |-- FolderInUse             another process owns the data folder   -> 409
     |-- Busy                    too much was asked for at once         -> 429
     |-- NotRunning              nothing has been scanned yet           -> 503
-    |-- StoreFailure            a file cannot be written or read
+    |-- StoreFailure            a file cannot be written or read     -> 503
     `-- ExchangeFailure         an exchange could not answer           -> 502, where somebody waits for it
         |-- Unreachable         no connection, time-out, 5xx           another try may help
         |-- RateLimited         429; knows when to come back           another try helps later

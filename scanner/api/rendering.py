@@ -19,6 +19,7 @@ from scanner.errors import (
     NothingStored,
     NotRunning,
     ScannerError,
+    StoreFailure,
     UnknownExchange,
 )
 
@@ -31,6 +32,7 @@ STATUS_OF: tuple[tuple[type[ScannerError], int, str], ...] = (
     (NothingStored, 404, "Nothing stored"),
     (FolderInUse, 409, "Data folder in use"),
     (Busy, 429, "Busy"),
+    (StoreFailure, 503, "Storage failure"),
     (ExchangeFailure, 502, "Exchange failure"),
     (NotRunning, 503, NOT_RUNNING),
     (ScannerError, 500, "Scanner error"),
@@ -63,6 +65,8 @@ def register_errors(app: Flask) -> None:
         status, title = next((status, title) for kind, status, title in STATUS_OF if isinstance(error, kind))
         if status == 500:
             log.error("request failed: %s", error, exc_info=error)
+        elif isinstance(error, StoreFailure):
+            log.error("request failed: %s", error)
         return jsonify(error_body(title, str(error))), status
 
     @app.errorhandler(HTTPException)

@@ -16,11 +16,12 @@ import json
 import re
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 import orjson
 
 OPENING, CLOSING = b"[", b"\n]\n"
+_BEGIN = 4096  # bytes
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
 _BETWEEN = re.compile(r"\s*,\s*")
 _BEFORE_FIRST = re.compile(r"\s*")
@@ -85,6 +86,12 @@ def read(data: bytes) -> Content:
     if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
         return Content(State.FOREIGN, [], 0)
     return Content(State.SOUND, value, len(data.rstrip()[:-1].rstrip()))
+
+
+def load(file: IO[bytes]) -> Content:
+    """What an open file holds; of one that does not begin as an array only the begin is read, however long it is."""
+    begin = file.read(_BEGIN)
+    return read(begin + file.read() if begin.lstrip().startswith(OPENING) else begin)
 
 
 def _salvaged(text: str) -> Content:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from scanner.store import files, names, ohlcv, parts
+from scanner.store import files, names, ohlcv, parts, regular
 from scanner.store.ohlcv import NONE, Rows
 
 logger = logging.getLogger(__name__)
@@ -105,10 +105,10 @@ class CandleFile:
 
     def newest(self, since_ms: int) -> Rows:
         """The stored candles since a moment, and maybe older ones; raises Damaged or OSError."""
-        head = read(self.path, since_ms)
+        head = _passing_over(self.path, since_ms)
         if len(head) and head.open_time[0] <= since_ms:
             return head
-        older = [read(self._part(each)) for each in sorted(self.periods) if parts.end_ms(each) > since_ms]
+        older = [_passing_over(self._part(each)) for each in sorted(self.periods) if parts.end_ms(each) > since_ms]
         return ohlcv.merge(ohlcv.joined(older), head)
 
     def write(self, *, even_if_nothing_waits: bool = False) -> None:
@@ -133,7 +133,7 @@ class CandleFile:
                 return
             stored, damaged = self._stored(self.path)
             merged = ohlcv.merge(stored, waiting)
-            seam_ms = max(map(parts.end_ms, self.periods), default=0)
+            seam_ms = self._seam_ms(merged)
             cut_ms = max(seam_ms, parts.cut_ms(merged, self._timeframe))
             head, changes = merged.since(cut_ms), [*self._changed_parts(merged.before(cut_ms))]
             if damaged or not head.equals(stored):
@@ -142,6 +142,11 @@ class CandleFile:
             self._replace(changes)
             self.stored = len(head)
             self._done(waiting)
+
+    def _seam_ms(self, candles: Rows) -> int:
+        """Where the newest part ends; one of a time after all candles is none of ours."""
+        newest_ms = int(candles.open_time[-1]) if len(candles) else 0
+        return max((end for end in map(parts.end_ms, self.periods) if end <= newest_ms), default=0)
 
     def _done(self, written: Rows) -> None:
         self._refused = False
@@ -184,7 +189,7 @@ def read(path: Path, since_ms: int | None = None) -> Rows:
     Read through one open handle: a path is opened twice by pandas and pyarrow, and may be replaced in between.
     """
     try:
-        with path.open("rb") as file:
+        with regular.opened(path) as file:
             return ohlcv.read(file, since_ms)
     except (FileNotFoundError, NotADirectoryError):
         return NONE
@@ -193,13 +198,22 @@ def read(path: Path, since_ms: int | None = None) -> Rows:
 def _content(path: Path) -> bytes:
     """The bytes of a file, none if there is no file."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        return path.read_bytes()
+        return regular.content(path)
     return b""
+
+
+def _passing_over(path: Path, since_ms: int | None = None) -> Rows:
+    """The candles of a file, none where something else has its name; raises Damaged or OSError."""
+    try:
+        return read(path, since_ms)
+    except regular.Foreign as error:
+        logger.warning("passed over: %s", error.strerror)
+        return NONE
 
 
 def _forgiving(path: Path) -> Rows:
     try:
-        return read(path)
+        return _passing_over(path)
     except ohlcv.Damaged:
         return NONE
 

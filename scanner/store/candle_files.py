@@ -17,6 +17,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from scanner.store import files, names, ohlcv
@@ -31,6 +32,7 @@ HISTORY = 100  # candles that come together and are more than a file has: nobody
 RETRY_S = 30.0  # after a write that failed
 WRITING_SHARE = 0.1  # of the time, on average
 BURST_S = 0.5  # of writing at once: signals wait meanwhile
+MOST_NAMES = 50_000  # that are remembered to be those of OHLCV files: each batch of a journal has thousands
 JOURNAL = "journal"  # what the journal is called in results
 
 Stamps = tuple[tuple[Path, files.Stamp], ...]
@@ -76,10 +78,14 @@ class CandleFiles:
             with self._lock:
                 for name, file in self._files.items():
                     file.periods = frozenset(self._periods.get(name, ()))
-            self._take_in([entry for batch in self._journal.replay(self._on_result) for entry in batch])
+            left = self._journal.replay(self._on_result)
+            self._take_in([entry for batch in left for entry in batch if is_head(entry[0])])
         for name in self._periods:
-            if files.hidden(self.folder / name, "tmp").exists():
-                self._file(name).write(even_if_nothing_waits=True)
+            if files.hidden(self.folder / name, "tmp").is_file():
+                try:
+                    self._file(name).write(even_if_nothing_waits=True)
+                except OSError as error:
+                    self._on_result(name, error)
 
     def close(self) -> None:
         """Close the journal; candles that still wait stay in it, and the folder is nobody's."""
@@ -199,7 +205,8 @@ class CandleFiles:
             found: dict[str, list[Rows]] = {}
             for batch in waiting_in(path for path, _ in stamps):
                 for name, candles in batch:
-                    found.setdefault(name, []).append(candles)
+                    if is_head(name):
+                        found.setdefault(name, []).append(candles)
             self._left = stamps, {name: ohlcv.joined(each) for name, each in found.items()}
         return self._left[1]
 
@@ -256,6 +263,13 @@ class CandleFiles:
                 if self._behind and not self._totals.now()["waiting"]:
                     self._keep([])
             self._on_result(name, None)
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def is_head(name: str) -> bool:
+    """Whether a name in a journal is that of an OHLCV file, and leads nowhere else."""
+    found = names.try_candle_file(name)
+    return found is not None and found.period is None
 
 
 def _pace(name: str, stored: int, count: int) -> float:

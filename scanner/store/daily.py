@@ -26,7 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from scanner.store import arrays, files
+from scanner.store import arrays, files, regular
 from scanner.store.moments import Key
 
 logger = logging.getLogger(__name__)
@@ -98,18 +98,21 @@ class DayFile:
             stamp = self._write_twin(added)
             kept = self._swap()
         except OSError:
-            self._discard_twin()
+            with suppress(regular.Foreign):
+                self._discard_twin()
             raise
         self._twin_stamp, self._twin_end = (self._stamp, self._end) if kept else (None, 0)
         self._stamp, self._end, self._empty = stamp, self._end + len(added), False
 
     def close(self) -> None:
-        """Leave the public file alone in its folder."""
-        self._discard_twin()
+        """Leave the public file alone in its folder, or what is there in place of our twin; raises OSError."""
+        with suppress(regular.Foreign):
+            self._discard_twin()
 
     def _read(self) -> arrays.Content:
         try:
-            return arrays.read(self.path.read_bytes())
+            with regular.opened(self.path) as file:
+                return arrays.load(file)
         except FileNotFoundError:
             return arrays.read(b"")
 
@@ -126,6 +129,7 @@ class DayFile:
         start = self._twin_end if descriptor is not None else 0
         known = self._content(start) if self._stamp else arrays.OPENING
         if descriptor is None:
+            regular.refuse_foreign(self._twin)
             descriptor = os.open(self._twin, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             files.write_all(descriptor, known + added + arrays.CLOSING, start)
@@ -137,7 +141,7 @@ class DayFile:
         """The twin's descriptor; None if there is no twin, or a reader still has it open."""
         if self._twin_stamp is None:
             return None
-        descriptor = os.open(self._twin, os.O_RDWR)
+        descriptor = os.open(self._twin, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         status = os.fstat(descriptor)
         ours = files.as_stamp(status) == self._twin_stamp and status.st_nlink == 1  # nobody's hard-linked backup
         if ours and not files.is_being_read(descriptor):
@@ -168,9 +172,8 @@ class DayFile:
 
     def _discard_twin(self) -> None:
         self._twin_stamp, self._twin_end = None, 0
-        for name in (self._twin, self._spare):
-            with suppress(FileNotFoundError):
-                name.unlink()
+        for path in (self._twin, self._spare):
+            regular.remove(path)
 
 
 class DayFiles:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scanner.errors import InvalidInput, StoreFailure
 from scanner.markets import Market, Wanted
 from scanner.records import iso, utc
-from scanner.store import arrays, names
+from scanner.store import arrays, names, regular
 from scanner.store.excerpt import Excerpt
 from scanner.store.ohlcv import COLUMNS, Rows
 from scanner.timeframes import DAY_MS, length_ms
@@ -102,7 +102,7 @@ def excerpt(folder: Path, markets: Iterable[Market], start_ms: int, wants: Calla
 def newest(folder: Path) -> list[Record]:
     """The newest record of every market and timeframe, from each market's last two day files."""
     last_days: dict[Market, list[Path]] = {}
-    for entry in sorted(_names(folder)):
+    for entry in _names(folder):
         name = names.try_day_file(entry)
         if name is not None:
             last_days[name.market] = [*last_days.get(name.market, []), folder / entry][-2:]
@@ -148,7 +148,7 @@ def blocks(candles: Mapping[Market, Rows]) -> Iterator[Block]:
 
 
 def markets_of(folder: Path) -> set[Market]:
-    """The markets that have a file in a folder of day files or of OHLCV files."""
+    """The markets that have a file in a folder of day files or of OHLCV files; raises StoreFailure."""
     return {name.market for entry in _names(folder) if (name := _parsed(entry)) is not None}
 
 
@@ -157,8 +157,8 @@ def _parsed(name: str) -> names.DayName | names.CandleName | None:
 
 
 def day_files(folder: Path, wanted: set[Market], first: date) -> Iterator[Path]:
-    """The day files of some markets from a day on, by name."""
-    for entry in sorted(_names(folder)):
+    """The day files of some markets from a day on, by name; raises StoreFailure."""
+    for entry in _names(folder):
         name = names.try_day_file(entry)
         if name is not None and name.day >= first and name.market in wanted:
             yield folder / entry
@@ -166,15 +166,16 @@ def day_files(folder: Path, wanted: set[Market], first: date) -> Iterator[Path]:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [path.name for path in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        return regular.names_in(folder)
+    except OSError as error:
+        raise StoreFailure(f"{folder.name}: cannot be read: {error.strerror}") from error
 
 
 def _content(path: Path) -> Sequence[Record]:
     try:
-        content = arrays.read(path.read_bytes())
-    except FileNotFoundError:  # gone since the folder was listed
+        with regular.opened(path) as file:
+            content = arrays.load(file)
+    except regular.NOTHING:  # gone since the folder was listed
         return ()
     except OSError as error:
         raise StoreFailure(f"{path.name}: cannot be read: {error.strerror}") from error

@@ -19,7 +19,7 @@ import orjson
 from numpy.typing import NDArray
 
 from scanner.errors import StoreFailure
-from scanner.store import arrays
+from scanner.store import arrays, regular
 from scanner.store.moments import moment_ms
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Excerpt:
             if file not in opened:
                 if len(opened) >= MOST_OPEN:
                     opened.pop(next(iter(opened))).close()
-                opened[file] = stack.enter_context(path.open("rb", buffering=0))
+                opened[file] = stack.enter_context(regular.opened(path))
             opened[file].seek(begin)
             piece = opened[file].read(end - begin)
         except OSError as error:
@@ -128,10 +128,10 @@ class Excerpt:
 
 def _chosen(path: Path, choose: Callable[[Record, int], bool]) -> Chosen:
     try:
-        with path.open("rb") as file:
+        with regular.opened(path) as file:
             found = _from_lines(path, file, choose)
         return found if found is not None else _from_content(path, choose)
-    except FileNotFoundError:  # gone since the folder was listed
+    except regular.NOTHING:  # gone since the folder was listed
         return Chosen(path, array("q"), array("q"), array("q"), None)
     except OSError as error:
         raise StoreFailure(f"{path.name}: cannot be read: {error.strerror}") from error
@@ -170,7 +170,8 @@ def _try_record(text: bytes) -> Record | None:
 
 def _from_content(path: Path, choose: Callable[[Record, int], bool]) -> Chosen:
     """The chosen records of a file in another layout, or a damaged one."""
-    content = arrays.read(path.read_bytes())
+    with regular.opened(path) as file:
+        content = arrays.load(file)
     if content.state is not arrays.State.SOUND:
         logger.warning("%s is %s, %d records are whole", path.name, content.state.value, len(content.records))
     loose = bytearray()

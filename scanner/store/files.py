@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from scanner.store import regular
+
 if sys.platform == "linux":
     import fcntl
 
@@ -33,16 +35,16 @@ def hidden(path: Path, ending: str) -> Path:
     return path.with_name(f".{path.name}.{ending}")
 
 
-def is_leftover(name: str) -> bool:
-    """Whether `name` is one that `hidden` gives to a JSON or Parquet file."""
+def hidden_from(name: str) -> str | None:
+    """The name that `hidden` has made this one of, with one of the `LEFTOVERS`; None for any other."""
     body, _, ending = name.rpartition(".")
-    return body.startswith(".") and body.endswith((".json", ".parquet")) and ending in LEFTOVERS
+    return body[1:] if body.startswith(".") and ending in LEFTOVERS else None
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """The stamp of a file, or None where there is none."""
+    """The stamp of what has this name, a link's own too; None where nothing has it."""
     try:
-        return as_stamp(path.stat())
+        return as_stamp(path.lstat())
     except FileNotFoundError:
         return None
 
@@ -70,9 +72,11 @@ def replace_all(changes: Sequence[Change]) -> None:
     Raises
     ------
     OSError
-        It could not be written; every file is as it was and nothing is left beside it. Only a rename that is refused
-        leaves those before it done.
+        It could not be written, or something else than a file has one of the names; every file is as it was and nothing
+        is left beside it. Only a rename that is refused leaves those before it done.
     """
+    for change in changes:
+        regular.refuse_foreign(change.path)
     try:
         for change in changes:
             _write_beside(change)
@@ -83,7 +87,7 @@ def replace_all(changes: Sequence[Change]) -> None:
     except OSError:
         for change in changes:
             with suppress(OSError):
-                hidden(change.path, "tmp").unlink()
+                regular.remove(hidden(change.path, "tmp"))
         raise
 
 
@@ -93,7 +97,9 @@ def rename(old: Path, new: Path) -> None:
 
 
 def _write_beside(change: Change) -> None:
-    descriptor = os.open(hidden(change.path, "tmp"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    beside = hidden(change.path, "tmp")
+    regular.remove(beside)  # a leftover; it may have a second name elsewhere
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
         write_all(descriptor, change.data, 0)
         os.fsync(descriptor)
@@ -112,6 +118,8 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
 def sync(path: Path) -> None:
     """Have the content of `path` on the medium before returning; a file that is gone needs no sync."""
     with suppress(FileNotFoundError):
+        if not (path.is_file() or path.is_dir()):
+            return  # a pipe in its place would keep us waiting
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

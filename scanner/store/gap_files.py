@@ -5,7 +5,6 @@ A gap lies with the UTC day it ended. The files are JSON arrays at every moment,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,16 +17,14 @@ import orjson
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
 from scanner.records import iso, utc
-from scanner.store import arrays, files
+from scanner.store import arrays, exchange_files, files, names, regular
 from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.gaps import NO_TRADE, Gap, tidied, try_gap
 from scanner.store.health import Health
 from scanner.store.intervals import Span, union
 from scanner.store.moments import moment_ms
-from scanner.store.names import gap_file
 
-FOLDER, ALIVE = "gaps", "alive.json"
-_NAME = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+FOLDER, ALIVE = names.GAPS, names.ALIVE
 
 
 @dataclass(frozen=True)
@@ -75,28 +72,31 @@ class GapLedger:
 
     def _noted(self, since_ms: int, exchange: str | None) -> Iterator[tuple[Gap, int]]:
         """Gaps, and when each became known: at its end, where that was not noted."""
-        first = utc(max(since_ms, 0)).date().isoformat()
-        for path in sorted(self.folder.glob("*.json")):
-            name = _NAME.fullmatch(path.name)
-            if name is None or name["day"] < first or exchange not in (None, name["exchange"]):
-                continue
-            try:
-                records = arrays.read(path.read_bytes()).records
-            except OSError as error:
-                raise StoreFailure(f"{FOLDER}/{path.name}: cannot be read: {error.strerror}") from error
-            for record in records:
+        first = utc(max(since_ms, 0)).date()
+        for path in exchange_files.paths(self.folder, exchange, first):
+            for record in exchange_files.records(path):
                 if (gap := try_gap(record)) is not None:
                     known_ms = moment_ms(record.get("known_at"))
                     yield gap, gap.span[1] if known_ms is None else known_ms
 
     def alive(self) -> dict[str, Alive]:
         """When each exchange was last being watched; without those whose entry is missing or damaged."""
+        entries = self._entries() or {}
+        return {name: found for name, value in entries.items() if (found := _parsed(value)) is not None}
+
+    def _entries(self) -> dict[str, Any] | None:
+        """What the file says of each exchange; None where it is none of ours."""
         try:
-            values = orjson.loads(self._alive.read_bytes())
+            values = orjson.loads(regular.content(self._alive) or b"{}")
         except (OSError, ValueError):
-            return {}
-        entries = values.items() if isinstance(values, dict) else ()
-        return {name: found for name, value in entries if (found := _parsed(value)) is not None}
+            return None
+        return values if isinstance(values, dict) else None
+
+    def _is_foreign(self) -> bool:
+        """Whether a file has the name of ours and says nothing that ours would."""
+        with suppress(OSError):
+            return regular.refuse_foreign(self._alive) and not self.alive() and self._entries() != {}
+        return False
 
 
 class GapFiles(GapLedger):
@@ -120,12 +120,12 @@ class GapFiles(GapLedger):
         for gap in gaps:
             if gap.to_ms is not None and gap.to_ms > gap.from_ms:
                 line = arrays.encode(gap.as_record() | known)
-                lines.setdefault(gap_file(gap.exchange, gap.to_ms), []).append((None, line))
+                lines.setdefault(names.gap_file(gap.exchange, gap.to_ms), []).append((None, line))
         done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
         return all(done)
 
     def keep_alive(self, alive: Mapping[str, Alive]) -> None:
-        """Replace what `alive` says."""
+        """Replace what `alive` says; a file that is not ours is set aside."""
         values = {
             name: {
                 "at": iso(each.at_ms),
@@ -136,7 +136,7 @@ class GapFiles(GapLedger):
             for name, each in alive.items()
         }
         text = orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
-        self._try(ALIVE, lambda: files.replace(self._alive, text))
+        self._try(ALIVE, lambda: files.replace(self._alive, text, keep_old=self._is_foreign()))
 
     def close(self) -> None:
         self._days.close()

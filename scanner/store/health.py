@@ -15,6 +15,7 @@ from pyarrow import fs
 
 from scanner.errors import StoreFailure
 from scanner.markets import Market
+from scanner.store import names
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +92,16 @@ def _message(failing: dict[str, str]) -> str:
 
 
 def size_of(base: Path) -> dict[str, int]:
-    """How many files there are below `base`, and their bytes; what vanishes while we look is not counted.
+    """How many files a data folder holds, and their bytes; what vanishes while we look is not counted.
 
-    The walk is pyarrow's: Python's would wait for the interpreter again at each of thousands of files.
+    Other folders in it are not looked into: links may lead round in a circle. The walk is pyarrow's: Python's would
+    wait for the interpreter again at each of thousands of files.
     """
-    everything = fs.FileSelector(str(base), recursive=True, allow_not_found=True)
-    sizes = [found.size for found in fs.LocalFileSystem().get_file_info(everything) if found.is_file]
-    return {"files": len(sizes), "bytes": sum(sizes)}
+    look = fs.LocalFileSystem().get_file_info
+    folders = [base, *(path for name in names.FOLDERS if (path := base / name).is_dir())]
+    found = [each for folder in folders for each in look(_in(folder)) if each.is_file]
+    return {"files": len(found), "bytes": sum(each.size for each in found)}
+
+
+def _in(folder: Path) -> fs.FileSelector:
+    return fs.FileSelector(str(folder), recursive=False, allow_not_found=True)

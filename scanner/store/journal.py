@@ -22,18 +22,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scanner.store import files
+from scanner.store import files, names, regular
 from scanner.store.ohlcv import COLUMNS, Rows
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "journal"
+FOLDER = names.JOURNAL
 SEGMENT_BYTES = 8_000_000
 OPENING = b"candles1"
 _BATCH = struct.Struct("<4sII")  # mark, length of the content, its CRC-32
 _COUNTS = struct.Struct("<III")  # files, candles, bytes of the names
 _MARK = b"\nBAT"
-_NAME = re.compile(r"candles-(?P<number>\d{8})\.journal", re.ASCII)
+_NAME = re.compile(r"candles-(?P<number>\d{8,18})\.journal", re.ASCII)
 
 Batch = Sequence[tuple[str, Rows]]  # name of the Parquet file, its candles
 
@@ -80,7 +80,10 @@ def read(data: bytes) -> Content:
         content = _content(data, end)
         if content is None:
             return Content(batches, end, _torn_or_foreign(data, end))
-        batches.append(_decoded(content))
+        try:
+            batches.append(_decoded(content))
+        except (struct.error, ValueError):
+            return Content(batches, end, State.FOREIGN)
         end += _BATCH.size + len(content)
     return Content(batches, end, State.SOUND)
 
@@ -159,7 +162,13 @@ class Journal:
         return sum(segment.size for segment in self._segments)
 
     def replay(self, on_failure: Callable[[str, OSError], object]) -> list[Batch]:
-        """Every batch that an earlier run left, oldest first; a segment that cannot be read is left as it is."""
+        """Every batch that an earlier run left, oldest first; a segment that cannot be read is left as it is.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be read.
+        """
         found: list[Batch] = []
         self._segments = []
         for path in segments(self.folder):
@@ -232,7 +241,7 @@ class Journal:
         if self._descriptor is not None and self._segments[-1].size < SEGMENT_BYTES:
             return self._descriptor
         self.close()
-        taken = [number_of(path) for path in segments(self.folder)]
+        taken = [number_of(path) for path in self.folder.iterdir()]  # whatever has the name, a folder too
         path = self.folder / f"candles-{max(taken, default=0) + 1:08}.journal"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         try:
@@ -252,7 +261,7 @@ class Journal:
 
     def _sound(self, path: Path) -> Content:
         """What a segment holds; it is mended if need be."""
-        content = read(path.read_bytes())
+        content = read(regular.content(path))
         if content.state is State.FOREIGN:
             self._set_aside(path, content)
         elif content.state is State.TORN:
@@ -272,10 +281,13 @@ class Journal:
 
 
 def segments(folder: Path) -> list[Path]:
-    """The segments in a folder, oldest first."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
-    return []
+    """The segments in a folder, oldest first; raises OSError."""
+    return sorted((folder / name for name in regular.names_in(folder) if is_segment(name)), key=number_of)
+
+
+def is_segment(name: str) -> bool:
+    """Whether a file name is that of a segment."""
+    return _NAME.fullmatch(name) is not None
 
 
 def number_of(path: Path) -> int:
@@ -293,8 +305,8 @@ def waiting_in(paths: Iterable[Path]) -> list[Batch]:
     """
     found: list[Batch] = []
     for path in paths:
-        with suppress(FileNotFoundError):  # its candles are in their files since
-            found += read(path.read_bytes()).batches
+        with suppress(*regular.NOTHING):  # its candles are in their files since
+            found += read(regular.content(path)).batches
     return found
 
 

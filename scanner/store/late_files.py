@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from scanner.errors import StoreFailure
 from scanner.markets import Market
-from scanner.store import arrays, names
+from scanner.records import utc
+from scanner.store import arrays, exchange_files, names
 from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.health import Health
 from scanner.store.late import Late, try_late
 
-FOLDER = "late"
+FOLDER = names.LATE
 
 
 class LateLedger:
@@ -29,16 +29,9 @@ class LateLedger:
         StoreFailure
             A file cannot be read.
         """
-        first = names.gap_file(market.exchange, max(since_ms, 0))
-        found = []
-        for path in sorted(self.folder.glob(f"{market.exchange}_????-??-??.json")):
-            if path.name < first:
-                continue
-            try:
-                records = arrays.read(path.read_bytes()).records
-            except OSError as error:
-                raise StoreFailure(f"{FOLDER}/{path.name}: cannot be read: {error.strerror}") from error
-            mine = (record for record in records if record.get("symbol") == market.symbol)
+        found: list[Late] = []
+        for path in exchange_files.paths(self.folder, market.exchange, utc(max(since_ms, 0)).date()):
+            mine = (record for record in exchange_files.records(path) if record.get("symbol") == market.symbol)
             found += [change for record in mine if (change := try_late(record)) is not None]
         return [change for change in found if change.known_ms > since_ms and change.market == market]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_MS = 253_402_300_799_999  # the last millisecond of the year 9999
+LATEST_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 
 
 class Key(NamedTuple):
@@ -55,6 +55,6 @@ def moment_ms(value: object) -> int | None:
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         value = (aware - _EPOCH) // timedelta(milliseconds=1)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LATEST_MS:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LATEST_MS:
         return None
     return int(value)

@@ -8,9 +8,7 @@ each name one market, and only letters, digits and ``._-`` occur.
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +17,18 @@ from typing import NamedTuple
 from scanner.errors import InvalidInput
 from scanner.markets import EXCHANGE, LONGEST, SYMBOL, Market, parse_symbol
 from scanner.records import utc
+from scanner.store import regular
 from scanner.timeframes import length_ms
 
+SIGNALS, CLUSTERING, OHLCV, UNIVERSE = "signals", "clustering", "ohlcv", "universe"
+GAPS, LATE, JOURNAL = "gaps", "late", "journal"
+FOLDERS = (SIGNALS, OHLCV, CLUSTERING, UNIVERSE, GAPS, LATE, JOURNAL)  # of a data folder
+ALIVE, WISH, LOCK = "alive.json", "wish.json", "scanner.lock"  # files beside them
 KNOWN_STEMS = 10_000  # markets whose name is remembered: each cycle asks for it several times
 _DAY_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
+_EXCHANGE_FILE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
 _CANDLE_FILE = re.compile(
-    r"(?P<head>(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<timeframe>\d{1,2}[mhd]))(-(?P<period>\d{4}(-(0[1-9]|1[0-2]))?))?\.parquet",
+    r"(?P<head>(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<timeframe>\d{1,2}[mhd]))(-(?P<period>(19|2\d)\d\d(-(0[1-9]|1[0-2]))?))?\.parquet",
     re.ASCII,
 )
 
@@ -33,6 +37,13 @@ class DayName(NamedTuple):
     """What the name of a signal or clustering file says; `day` is a UTC date."""
 
     market: Market
+    day: date
+
+
+class ExchangeName(NamedTuple):
+    """What the name of a file of gaps, late candles or universes says; `day` is a UTC date."""
+
+    exchange: str
     day: date
 
 
@@ -79,6 +90,17 @@ def try_day_file(name: str) -> DayName | None:
         return None
 
 
+def try_exchange_file(name: str) -> ExchangeName | None:
+    """The exchange and day of a file name, or None for a name that is not ours."""
+    found = _EXCHANGE_FILE.fullmatch(name)
+    if found is None or not EXCHANGE.fullmatch(found["exchange"]):
+        return None
+    try:
+        return ExchangeName(found["exchange"], date.fromisoformat(found["day"]))
+    except ValueError:
+        return None
+
+
 def try_candle_file(name: str) -> CandleName | None:
     """The market and timeframe of a file name, or None for a name that is not ours."""
     found = _CANDLE_FILE.fullmatch(name)
@@ -98,13 +120,12 @@ def timeframe_of(head: str) -> str:
 
 
 def periods_in(folder: Path) -> dict[str, list[str]]:
-    """Head -> the periods of the sealed parts that lie beside it, in a folder of OHLCV files."""
+    """Head -> the periods of the sealed parts that lie beside it, in a folder of OHLCV files; raises OSError."""
     found: dict[str, list[str]] = {}
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            name = _CANDLE_FILE.fullmatch(entry.name)
-            if name is not None and name["period"] is not None:
-                found.setdefault(f"{name['head']}.parquet", []).append(name["period"])
+    for text in regular.names_in(folder):
+        name = _CANDLE_FILE.fullmatch(text)
+        if name is not None and name["period"] is not None:
+            found.setdefault(f"{name['head']}.parquet", []).append(name["period"])
     return found
 
 

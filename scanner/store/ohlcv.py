@@ -9,13 +9,18 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
+
+from scanner.store.moments import LATEST_MS
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 SMALL_GROUPS = 32  # groups of few candles that a file may have before it is written anew
 ROOM = 60_000  # bytes that these groups and their description take
 WASTE = 5  # times the bytes that its candles need may a file have
+MOST_ROWS = 50_000_000  # in a file that can be one of candles: the minutes of 95 years
+_MOST_PARTS, _LONGEST_TEXT = 20_000, 10_000_000  # in its description; ours have some hundred columns of groups
 _MAGIC = b"PAR1"
 _WRITING: dict[str, Any] = {
     "compression": "zstd",
@@ -251,10 +256,15 @@ def read(file: IO[bytes], since_ms: int | None = None) -> Rows:
         The medium failed.
     """
     try:
-        parquet = pq.ParquetFile(file)
+        parquet = pq.ParquetFile(file, thrift_string_size_limit=_LONGEST_TEXT, thrift_container_size_limit=_MOST_PARTS)
+        if parquet.metadata.num_rows > MOST_ROWS:
+            raise ValueError(f"{parquet.metadata.num_rows} rows are more than there are minutes")
         groups = range(0 if since_ms is None else _first_group(parquet.metadata, since_ms), parquet.num_row_groups)
         table = parquet.read_row_groups(groups, columns=["timestamp", *COLUMNS], use_threads=since_ms is None)
-        moments = table.column("timestamp").cast(_MOMENT, safe=False).cast(pa.int64()).to_numpy()
+        column = table.column("timestamp").cast(_MOMENT, safe=False).cast(pa.int64())
+        moments = pc.fill_null(column, -1).to_numpy()
+        if len(moments) and not 0 <= moments.min() <= moments.max() <= LATEST_MS:
+            raise ValueError("a timestamp is missing, or before 1970 or after 9999")
         values = [table.column(name).cast(pa.float64()).to_numpy() for name in COLUMNS]
         return rows(moments, values)
     except (pa.ArrowException, KeyError, ValueError, TypeError) as error:

@@ -9,8 +9,10 @@ from pathlib import Path
 import filelock
 
 from scanner.errors import FolderInUse
+from scanner.store import names, regular
 
-LOCK_NAME = "scanner.lock"
+LOCK_NAME = names.LOCK
+_LONGEST = 100  # bytes of the file that are looked at
 
 
 class Ownership:
@@ -32,10 +34,11 @@ class Ownership:
         FolderInUse
             Another process does, or another store of this one; the message has its pid.
         OSError
-            The folder takes no lock file.
+            The folder takes no lock file, or a file of somebody else has its name.
         """
         if self.is_held:
             return
+        self._refuse_foreign()
         try:
             self._lock.acquire()
         except filelock.Timeout:
@@ -52,9 +55,15 @@ class Ownership:
                 self._path.write_text("")
             self._lock.release()
 
+    def _refuse_foreign(self) -> None:
+        """Ours holds a pid, or nothing, or the zeros of a power cut; we write to no other."""
+        with suppress(FileNotFoundError), regular.opened(self._path) as file:
+            if file.read(_LONGEST).strip(b"0123456789\r\n\0"):
+                raise regular.Foreign(self._path, "not a lock file of the scanner's")
+
     def _owner(self) -> str:
         try:
-            pid = int(self._path.read_text())
+            pid = int(regular.content(self._path))
         except (OSError, ValueError):
             return "another process"
         return f"this process ({pid})" if pid == os.getpid() else f"process {pid}"

@@ -57,8 +57,12 @@ class StoreReader:
         self._candles = candles(self.ohlcv_path, self.journal_path)
 
     def markets(self) -> list[Market]:
-        """Every market anything is kept of, sorted."""
-        waiting = {name.market for text in self._candles.names() if (name := names.try_candle_file(text)) is not None}
+        """Every market anything is kept of, sorted; raises StoreFailure when a folder cannot be read."""
+        try:
+            texts = self._candles.names()
+        except OSError as error:
+            raise StoreFailure(f"{JOURNAL}: cannot be read: {error.strerror}") from error
+        waiting = {name.market for text in texts if (name := names.try_candle_file(text)) is not None}
         return sorted(waiting.union(*(dataset.markets_of(folder) for folder in self._folders)))
 
     def has_anything(self) -> bool:

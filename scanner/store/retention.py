@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scanner.records import utc
-from scanner.store import files, names, parts
+from scanner.store import files, names, parts, regular
 from scanner.store.health import Health, size_of
 from scanner.store.record_files import RecordFiles
 
@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 TRIM_S = 600.0
 OLD_FILES = "old files"  # in messages: they cannot be removed
-_DAY_OF_EXCHANGE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
-OHLCV, OF_MARKETS, OF_EXCHANGES = "ohlcv", ("signals", "clustering"), ("gaps", "universe", "late")
+OF_MARKETS, OF_EXCHANGES = (names.SIGNALS, names.CLUSTERING), (names.GAPS, names.UNIVERSE, names.LATE)
 _LOOKED_AT = 1000  # bytes at the begin of a file that show whose it is
 
 
@@ -74,10 +73,10 @@ class Trimmer:
         self._health, self._clock = health, clock
         self.removed, self._due_at = 0, 0.0
 
-    def trim_if_due(self, now_ms: int) -> None:
-        """Do it, if ten minutes have passed; what cannot be removed shows in the store's health."""
+    def trim_if_due(self, now_ms: int) -> bool:
+        """Do it, if ten minutes have passed, and say so; what cannot be removed shows in the store's health."""
         if self._clock() < self._due_at:
-            return
+            return False
         self._due_at = self._clock() + TRIM_S
         yesterday = (utc(now_ms).date() - timedelta(days=1)).isoformat()
         try:
@@ -89,6 +88,7 @@ class Trimmer:
             self._health.note(OLD_FILES, error)
         else:
             self._health.note(OLD_FILES, None)
+        return True
 
 
 class Old(NamedTuple):
@@ -115,14 +115,15 @@ def trim(base: Path, folders: Iterable[Path], limits: Limits, now_ms: int) -> in
         A file cannot be removed, or a folder not be read.
     """
     today, removed = utc(now_ms).date(), 0
-    excess = _excess(base, limits)
+    excess = _excess(base, folders := tuple(folders), limits)
     oldest = today - timedelta(days=min(limits.days, (today - date.min).days)) if limits.days else date.min
     for old in sorted(found for folder in folders for found in _over(folder, today)):
         if old.day >= oldest and excess <= 0:
             break
         old.path.unlink(missing_ok=True)
         for ending in files.LEFTOVERS:
-            files.hidden(old.path, ending).unlink(missing_ok=True)
+            with suppress(regular.Foreign):
+                regular.remove(files.hidden(old.path, ending))
         excess, removed = excess - old.size, removed + 1
     if removed:
         logger.info("removed %d old files", removed)
@@ -131,26 +132,26 @@ def trim(base: Path, folders: Iterable[Path], limits: Limits, now_ms: int) -> in
     return removed
 
 
-def _excess(base: Path, limits: Limits) -> int:
-    """How many bytes have to go."""
-    total = size_of(base)["bytes"] - limits.total_bytes if limits.total_bytes else 0
+def _excess(base: Path, folders: Iterable[Path], limits: Limits) -> int:
+    """How many bytes have to go; those that links lead to are elsewhere."""
+    linked = sum(map(regular.bytes_behind_links, (base, *folders))) if limits.total_bytes else 0
+    total = size_of(base)["bytes"] - linked - limits.total_bytes if limits.total_bytes else 0
     free = limits.free_bytes - shutil.disk_usage(base).free if limits.free_bytes else 0
     return max(total, free)
 
 
 def _over(folder: Path, today: date) -> Iterator[Old]:
     """The files of a folder about days that are over."""
-    with suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            day = _last_day(path)
-            if day is not None and day < today:
-                with suppress(FileNotFoundError):
-                    yield Old(day, path, path.lstat().st_size)
+    for name in regular.names_in(folder):
+        day = _last_day(folder / name)
+        if day is not None and day < today:
+            with suppress(FileNotFoundError):
+                yield Old(day, folder / name, (folder / name).lstat().st_size)
 
 
 def _last_day(path: Path) -> date | None:
     """The last day a file is about; None where it is not one of ours in its folder, or has no end."""
-    if path.parent.name == OHLCV:
+    if path.parent.name == names.OHLCV:
         candles = names.try_candle_file(path.name)
         return utc(parts.end_ms(candles.period) - 1).date() if candles is not None and candles.period else None
     if path.parent.name in OF_MARKETS and (of_market := names.try_day_file(path.name)) is not None:
@@ -162,11 +163,11 @@ def _last_day(path: Path) -> date | None:
 
 def _day_of_exchange(path: Path) -> date | None:
     """The day of an exchange's file. Such a short name may be anybody's, so its first record must name the exchange."""
-    found = _DAY_OF_EXCHANGE.fullmatch(path.name)
+    found = names.try_exchange_file(path.name)
     if found is None:
         return None
-    with suppress(ValueError, OSError), path.open("rb") as file:
-        day, begin = date.fromisoformat(found["day"]), file.read(_LOOKED_AT)
-        is_ours = re.search(rb'"exchange"\s*:\s*"%s"' % found["exchange"].encode(), begin) is not None
-        return day if is_ours else None
+    with suppress(OSError), regular.opened(path) as file:
+        begin = file.read(_LOOKED_AT)
+        is_ours = re.search(rb'"exchange"\s*:\s*"%s"' % found.exchange.encode(), begin) is not None
+        return found.day if is_ours else None
     return None

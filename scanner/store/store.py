@@ -21,8 +21,9 @@ from numpy.typing import ArrayLike
 
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
-from scanner.store import files, folders, names, ohlcv
+from scanner.store import folders, foreign, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
+from scanner.store.foreign import Surroundings
 from scanner.store.gap_files import GapFiles
 from scanner.store.health import Health
 from scanner.store.late import Late, changes, overdue
@@ -82,6 +83,8 @@ class TrainingStore(StoreReader):
         self._losses = Losses()
         days = (self._signals, self._clusters)
         self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
+        self._surroundings = Surroundings(self.base_path)
+        self._missing: list[Path] = []
         self._ownership = Ownership(self.base_path)
         self._clock, self._opening = clock, threading.Lock()
         self._is_open = self._is_ours = False
@@ -286,7 +289,9 @@ class TrainingStore(StoreReader):
             half a record; ``set_aside``: damaged or foreign files renamed; ``not_kept``: records and candles lost;
             ``removed``: old files removed by the limits; ``waiting``: candles not in their file yet; ``unsafe``: those
             of them that the journal does not have either; ``journal_bytes``: its size; ``unflushed``: files
-            with content that a power cut may take; ``files``, ``bytes``: size of the folder, at most half a minute ago.
+            with content that a power cut may take; ``files``, ``bytes``: size of the folder, at most half a minute
+            ago; ``foreign``: what has one of our names and cannot be ours, such as
+            ``ohlcv/binance_BTCUSDT_5m.parquet is a folder``, at most ten minutes ago.
         """
         candles, days = self._candles.count(), (self._signals, self._clusters, self._universes)
         return self._health.report() | {
@@ -294,6 +299,7 @@ class TrainingStore(StoreReader):
             "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
             "not_kept": self._health.not_kept + candles["not_kept"],
             "removed": self._trimmer.removed,
+            "foreign": list(self._surroundings.strangers),
             **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
             "unflushed": self._medium.unflushed,
         }
@@ -305,21 +311,34 @@ class TrainingStore(StoreReader):
         if not self._is_open:
             raise StoreFailure(f"{self.base_path}: the store is not open")
         with self._opening:
-            if self._is_ours:
+            if self._is_ours and not self._missing:
                 return
             try:
-                for folder in self._folders:
-                    folders.make(folder)
-                self._ownership.take()
-                self._candles.open()  # before the clearing: what was left half done tells it where to look
-                for folder in (self.base_path, *self._folders):
-                    _clear(folder)
+                self._make_folders()
+                if not self._is_ours:
+                    self._ownership.take()
+                    self._candles.open()  # before the clearing: what was left half done tells it where to look
+                    foreign.clear_leftovers(self.base_path)
+                    self._surroundings.look()
             except OSError as error:
                 self._health.note("folder", error)
                 where = error.filename or self.base_path
                 raise StoreFailure(f"{where}: cannot be written to: {error.strerror or error}") from error
             self._is_ours = True
             self._health.note("folder", None)
+
+    def _make_folders(self) -> None:
+        """Make the folders there are not yet. Where a file has the name of one, the others will do."""
+        folders.make(self.base_path)
+        self._missing = []
+        for folder in self._folders:
+            try:
+                folders.make(folder)
+            except NotADirectoryError as error:
+                self._missing.append(folder)
+                self._health.note(f"folder {folder.name}", error)
+            else:
+                self._health.note(f"folder {folder.name}", None)
 
     def _append(self, kind: RecordFiles, batch: Batch, at_ms: int) -> None:
         for market in batch:
@@ -334,8 +353,8 @@ class TrainingStore(StoreReader):
             self._state_losses(kind.name, {market.exchange for market in batch}, at_ms)
         finally:
             self._candles.write_due()
-            if self._is_ours:
-                self._trimmer.trim_if_due(at_ms)
+            if self._is_ours and self._trimmer.trim_if_due(at_ms):
+                self._surroundings.look()
 
     def _lost(self, kind: RecordFiles, batch: Batch, error: Exception, at_ms: int) -> None:
         if not self._is_ours:
@@ -374,10 +393,3 @@ class TrainingStore(StoreReader):
 
     def _note_candles(self, name: str, error: OSError | None) -> None:
         self._health.note(f"ohlcv/{name}" if name.endswith(".parquet") else name, error)
-
-
-def _clear(folder: Path) -> None:
-    """Remove the hidden files that a killed writer left; nobody else's."""
-    for path in folder.iterdir():
-        if files.is_leftover(path.name):
-            path.unlink(missing_ok=True)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scanner.store import arrays, names
+from scanner.errors import StoreFailure
+from scanner.store import arrays, exchange_files, names
 from scanner.store.daily import DayFiles, OnWritten
 from scanner.store.health import Health
 
@@ -46,8 +47,8 @@ class UniverseFiles:
 
 def newest_universe(folder: Path, exchange: str) -> dict[str, Any] | None:
     """The newest snapshot of an exchange; None where there is none, or none that can be read."""
-    for path in sorted(folder.glob(f"{exchange}_*.json"), reverse=True)[:1]:
-        with contextlib.suppress(OSError):
-            records = arrays.read(path.read_bytes()).records
-            return dict(records[-1]) if records else None
+    with contextlib.suppress(StoreFailure):
+        for path in reversed(exchange_files.paths(folder, exchange)):
+            if records := exchange_files.records(path):
+                return records[-1]
     return None

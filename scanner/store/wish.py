@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from scanner.errors import StoreFailure
-from scanner.store import files
+from scanner.store import files, names, regular
 from scanner.store.health import Health
 
-NAME = "wish.json"
+NAME = names.WISH
 MOST_BYTES = 1_000_000  # 5,000 symbols need a tenth of it
 
 
@@ -41,9 +41,9 @@ class WishFile:
             The file cannot be read, or is not one of ours.
         """
         try:
-            with self._path.open("rb") as file:
+            with regular.opened(self._path) as file:
                 data = file.read(MOST_BYTES + 1)
-        except FileNotFoundError:
+        except regular.NOTHING:
             return None
         except OSError as error:
             raise StoreFailure(f"{NAME}: cannot be read: {error.strerror}") from error
@@ -60,9 +60,11 @@ class WishFile:
             self._health.note(NAME, None)
 
     def clear(self) -> None:
-        """Have no wish; a failure shows in the store's health."""
+        """Have no wish; a failure shows in the store's health, and a file that is not ours stays."""
+        if self._is_foreign():
+            return
         try:
-            self._path.unlink(missing_ok=True)
+            regular.remove(self._path)
         except OSError as error:
             self._health.note(NAME, error)
         else:
@@ -72,7 +74,7 @@ class WishFile:
         try:
             self.read()
         except StoreFailure:
-            return self._path.is_file()
+            return True
         return False
 
 

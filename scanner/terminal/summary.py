@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,9 @@ def files_in(data_dir: Path) -> list[str]:
     """A line for each kind of file of a data folder: how many, how large."""
     lines = []
     for folder in ("signals", "ohlcv", "clustering"):
-        sizes = [path.stat().st_size for path in (data_dir / folder).glob("*") if path.is_file()]
+        sizes = []
+        for path in (data_dir / folder).glob("*"):
+            with suppress(OSError):  # gone meanwhile
+                sizes += [path.stat().st_size] if path.is_file() else []
         lines.append(f"  files in {data_dir / folder}: {len(sizes)}, {sum(sizes) / 1e6:.2f} MB")
     return lines

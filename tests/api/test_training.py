@@ -21,7 +21,7 @@ from scanner.store import flat
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, HOUR_MS
 from tests.api.conftest import Client, serving, unpacked
-from tests.store.making import BTC, SWAP, candles, cluster, signal
+from tests.store.making import BTC, SWAP, candles, cluster, make_unreadable, signal
 from tests.waiting import wait_for
 
 ROUTE = "/api/scanner/training-data/BTC/USDT"
@@ -178,13 +178,17 @@ def test_foreign_files_in_the_folder_are_neither_read_nor_touched(kept: Client) 
         path.unlink()
 
 
-def test_a_file_that_cannot_be_read_is_told_before_the_answer_begins(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_told_before_the_answer_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     today = pd.Timestamp.now("UTC").strftime("%Y-%m-%d")
-    (tmp_path / "signals" / f"binance_BTCUSDT_{today}.json").mkdir(parents=True)
+    (tmp_path / "signals").mkdir()
+    (tmp_path / "signals" / f"binance_BTCUSDT_{today}.json").touch()
+    make_unreadable(monkeypatch)
     with serving(Settings(data_dir=str(tmp_path))) as client:
         for kind in formats.FORMATS:
             answer = client.get(f"{ROUTE}?format={kind}")
-            assert (answer.status, answer.body["error"]) == (500, "Scanner error")
+            assert (answer.status, answer.body["error"]) == (503, "Storage failure")
             assert f"binance_BTCUSDT_{today}.json: cannot be read" in answer.body["message"]
 
 

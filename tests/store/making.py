@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import pytest
 
 from scanner.markets import Market
 from scanner.records import iso
+from scanner.store import regular
 from scanner.timeframes import DAY_MS, LENGTH_MS, MINUTE_MS
 
 BTC = Market("binance", "BTC/USDT")
@@ -52,6 +56,16 @@ def candles(start_ms: int, count: int, price: float = 100.0, step_ms: int = 5 * 
 
 def listing(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
+
+
+def make_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every file refuse to be read, as one without permission does (to root none does)."""
+
+    def refuse(path: Path) -> BinaryIO:
+        path.lstat()
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(regular, "opened", refuse)
 
 
 class Seconds:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scanner.errors import StoreFailure
 from scanner.store import arrays, excerpt
 from scanner.store.excerpt import Excerpt
-from tests.store.making import MIDNIGHT, listing, signal
+from tests.store.making import MIDNIGHT, listing, make_unreadable, signal
 
 
 def everything(record: dict[str, Any], moment_ms: int) -> bool:
@@ -95,8 +95,9 @@ def test_a_file_that_is_replaced_or_removed_meanwhile_is_an_error(tmp_path):
         records_of(found)
 
 
-def test_a_file_that_cannot_be_read_is_an_error_at_once(tmp_path):
-    (tmp_path / "a.json").mkdir()
+def test_a_file_that_cannot_be_read_is_an_error_at_once(tmp_path, monkeypatch):
+    (tmp_path / "a.json").touch()
+    make_unreadable(monkeypatch)
     with pytest.raises(StoreFailure, match=r"a\.json: cannot be read"):
         Excerpt([tmp_path / "a.json"], everything)
 

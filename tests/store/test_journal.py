@@ -213,10 +213,10 @@ def test_a_journal_that_was_deleted_is_begun_again_with_all_that_waits(tmp_path)
         assert len(TrainingStore(tmp_path).candles(BTC, "5m")) == 2
 
 
-def test_a_segment_that_cannot_be_read_is_shown_and_stays(tmp_path):
+def test_a_folder_with_the_name_of_a_segment_is_shown_and_stays(tmp_path):
     (tmp_path / "journal" / FIRST).mkdir(parents=True)
     with TrainingStore(tmp_path, Seconds()) as store:
-        assert store.health()["cause"] == f"old journal/{FIRST} cannot be written: Is a directory"
+        assert store.health()["foreign"] == [f"journal/{FIRST} is a folder"]
         store.append_closed([(BTC, "5m", rows(0)), (BTC, "5m", rows(1))])
         assert len(store.candles(BTC, "5m")) == 2
     assert (tmp_path / "journal" / FIRST).is_dir()

@@ -15,7 +15,7 @@ from scanner.store.late import SETTLED_MS, Late, as_of, changes, try_late
 from scanner.store.ohlcv import NONE, Rows, merge
 from scanner.store.store import TrainingStore
 from scanner.timeframes import MINUTE_MS
-from tests.store.making import BTC, ETH, MIDNIGHT, SWAP, listing
+from tests.store.making import BTC, ETH, MIDNIGHT, SWAP, listing, make_unreadable
 
 STEP = 5 * MINUTE_MS
 
@@ -86,13 +86,17 @@ def test_the_store_notes_what_it_is_given_late(tmp_path):
     assert listing(tmp_path / "late") == ["binance_2025-10-24.json", "kucoinfutures_2025-10-24.json"]
 
 
-def test_a_ledger_that_cannot_be_written_stops_nothing_and_one_that_cannot_be_read_is_told(tmp_path):
+def test_a_ledger_that_cannot_be_written_stops_nothing_and_one_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     with TrainingStore(tmp_path) as store:
         (tmp_path / "late" / "binance_2025-10-24.json").mkdir()
         store.append_closed([(BTC, "5m", rows({1: 5}))], due(2))
         assert len(store.candles(BTC, "5m")) == 1
         assert store.health()["cause"].startswith("late/binance_2025-10-24.json")
-        with pytest.raises(StoreFailure, match=r"late/binance_2025-10-24\.json: cannot be read"):
+        assert store.late.read(BTC, 0) == []
+        (tmp_path / "late" / "binance_2025-10-24.json").rmdir()
+        (tmp_path / "late" / "binance_2025-10-24.json").touch()
+        make_unreadable(monkeypatch)
+        with pytest.raises(StoreFailure, match=r"late/binance_2025-10-24\.json: cannot be read: Permission denied"):
             store.late.read(BTC, 0)
         assert store.late.read(SWAP, 0) == []
     assert late.SETTLED_MS == 5 * MINUTE_MS

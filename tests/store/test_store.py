@@ -126,11 +126,11 @@ def test_a_record_that_is_no_json_costs_itself_only(store):
 def test_a_file_that_cannot_be_written_does_not_stop_the_others_and_recovers(store):
     obstacle = store.signals_path / "binance_BTCUSDT_2025-10-24.json"
     obstacle.mkdir()
-    with pytest.raises(StoreFailure, match="Is a directory"):
+    with pytest.raises(StoreFailure, match="is a folder"):
         store.append_signals({BTC: [signal()], ETH: [signal()]}, NOON)
     health = store.health()
     assert (health["state"], health["not_kept"]) == ("degraded", 1)
-    assert health["cause"] == "signals/binance_BTCUSDT cannot be written: Is a directory"
+    assert health["cause"] == "signals/binance_BTCUSDT cannot be written: binance_BTCUSDT_2025-10-24.json is a folder"
     assert len(array(store, "binance_ETHUSDT_2025-10-24.json")) == 1
     obstacle.rmdir()
     store.append_signals({BTC: [signal()]}, NOON)
@@ -252,10 +252,13 @@ def test_foreign_files_are_left_alone(store):
 
 def test_leftovers_of_a_killed_writer_are_cleared_at_the_start(store):
     store.close()
-    for folder, name in ((store.ohlcv_path, ".binance_BTCUSDT_5m.parquet.tmp"), (store.signals_path, ".x.json.twin")):
-        (folder / name).write_text("half")
+    day = "binance_BTCUSDT_2025-10-24.json"
+    left = [store.ohlcv_path / ".binance_BTCUSDT_5m.parquet.tmp", store.signals_path / f".{day}.twin"]
+    for path in (*left, store.ohlcv_path / f".{day}.twin", store.signals_path / ".x.json.twin"):
+        path.write_text("half")
     store.open()
-    assert listing(store.ohlcv_path) == listing(store.signals_path) == []
+    assert listing(store.ohlcv_path) == [f".{day}.twin"]  # no name that a file of ours has there
+    assert listing(store.signals_path) == [".x.json.twin"]
 
 
 # -- datasets ----------------------------------------------------------------------------------------------------------
