@@ -23,7 +23,7 @@ def gap_routes(service: ScannerService) -> Blueprint:
             raise InvalidInput("exchange", exchange, "is not an exchange id such as 'binance'")
         if cause is not None and cause not in CAUSES:
             raise InvalidInput("cause", cause, f"is not one of {', '.join(CAUSES)}")
-        found = service.gaps(exchange, request.args.get("symbol"), cause, int(DAYS.of(request.args)))
+        found = service.kept.gaps(exchange, request.args.get("symbol"), cause, int(DAYS.of(request.args)))
         shown = found[: int(LIMIT.of(request.args))]
         return jsonify(gaps=shown, count=len(shown), total=len(found), timestamp=utc_now())
 

@@ -36,7 +36,7 @@ def training_routes(service: ScannerService) -> Blueprint:
         if kind == "json" and "part" in request.args:
             raise InvalidInput("part", part, "is for csv and parquet; JSON holds all parts")
         with _Seat(seats) as seat:
-            selection = service.training_data(
+            selection = service.kept.training_data(
                 symbol,
                 days,
                 request.args.get("exchange"),
@@ -53,7 +53,7 @@ def training_routes(service: ScannerService) -> Blueprint:
     def features(symbol: str) -> Response:
         days, kind = int(DAYS.of(request.args)), choice("format", formats.FORMATS, request.args)
         with _Seat(seats) as seat:
-            table = service.features(
+            table = service.kept.features(
                 symbol,
                 days,
                 request.args.get("exchange"),

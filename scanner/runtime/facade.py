@@ -17,7 +17,7 @@ from scanner.config import StreamConfig
 from scanner.core.breadth import market_breadth
 from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.records import MarketTick
-from scanner.runtime import frames
+from scanner.runtime import buffers, frames
 from scanner.runtime.columns import Record
 from scanner.runtime.query import SignalQuery
 from scanner.runtime.service import ScannerService
@@ -102,15 +102,15 @@ class ContinuousMultiTimeframeScanner:
 
     @property
     def tick_buffers(self) -> dict[str, deque[MarketTick]]:
-        return self.service.tick_buffers()
+        return buffers.tick_buffers(self.service.run)
 
     @property
     def candle_buffers(self) -> dict[tuple[str, str], deque[list[float]]]:
-        return self.service.candle_buffers()
+        return buffers.candle_buffers(self.service.run)
 
     @property
     def signal_history(self) -> dict[str, deque[Record]]:
-        return self.service.signal_history()
+        return buffers.signal_history(self.service.run)
 
     @property
     def market_state(self) -> dict[str, Any]:

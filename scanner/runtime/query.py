@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
@@ -64,26 +63,3 @@ def timeframe_of(text: str | None, styles: Mapping[str, str]) -> str | None:
         known = ", ".join([*styles, *dict.fromkeys([*styles.values(), *LENGTH_MS])])
         raise InvalidInput("timeframe", text, f"is not one of {known}")
     return timeframe
-
-
-def newest_by_style(records: Sequence[Record], exchanges: Sequence[str], fresh_from: datetime) -> dict[str, Record]:
-    """The newest record per style, all from one exchange, shortest timeframe first.
-
-    It is the first of `exchanges` with a record made at or after `fresh_from`; where none is fresh, the first that has
-    any record, then any other exchange.
-    """
-    by_exchange: dict[str, list[Record]] = {}
-    for record in sorted(records, key=_made):
-        by_exchange.setdefault(record["exchange"], []).append(record)
-    if not by_exchange:
-        return {}
-    rank = {exchange: i for i, exchange in enumerate(exchanges)}
-    chosen = min(
-        by_exchange, key=lambda name: (_made(by_exchange[name][-1]) < fresh_from, rank.get(name, len(rank)), name)
-    )
-    newest = {record["style"]: record for record in by_exchange[chosen]}
-    return dict(sorted(newest.items(), key=lambda item: LENGTH_MS[item[1]["timeframe"]]))
-
-
-def _made(record: Record) -> datetime:
-    return datetime.fromisoformat(record["timestamp"])

@@ -9,7 +9,7 @@ import pytest
 
 from scanner.config import STYLES
 from scanner.errors import InvalidInput
-from scanner.runtime.query import SignalQuery, newest_by_style, select_records
+from scanner.runtime.query import SignalQuery, select_records
 
 
 def record(exchange: str, symbol: str, timeframe: str, score: float, minute: int) -> dict[str, Any]:
@@ -45,21 +45,3 @@ def test_a_symbol_never_means_another_that_contains_it() -> None:
 def test_an_unknown_timeframe_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(InvalidInput, match=r"timeframe: 'scalping' is not one of scalp, .*5m"):
         select_records(RECORDS, SignalQuery(timeframe="scalping"), STYLES)
-
-
-ORDER = ["binance", "kucoinfutures"]
-
-
-@pytest.mark.parametrize(
-    ("fresh_minute", "expected"),
-    [(0, "binance"), (5, "kucoinfutures"), (30, "binance")],
-    ids=["both fresh: the first requested", "only the second is fresh", "none is fresh: the first that has any"],
-)
-def test_confluence_is_answered_from_the_first_exchange_with_fresh_signals(fresh_minute: int, expected: str) -> None:
-    mine = [r for r in RECORDS if r["symbol"] == "BTC/USDT"]
-    details = newest_by_style(mine, ORDER, datetime(2026, 1, 2, 3, fresh_minute, tzinfo=UTC))
-    assert {r["exchange"] for r in details.values()} == {expected}
-
-
-def test_nothing_found_is_nothing() -> None:
-    assert newest_by_style([], ORDER, datetime(2026, 1, 1, tzinfo=UTC)) == {}

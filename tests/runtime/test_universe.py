@@ -53,8 +53,8 @@ def test_a_delisted_market_leaves_with_a_reason_and_comes_back(service: ScannerS
     wait_for(lambda: [str(m) for m in run.state.current().held["simulated"].markets] == ["simulated:ETH/USDT"])
     delisted = service.freshness(FreshnessQuery(state="delisted"))["markets"]
     assert [(row["symbol"], row["timeframe"]) for row in delisted] == [("BTC/USDT", "5m"), ("BTC/USDT", "1h")]
-    assert "simulated:BTC/USDT:5m" in service.signal_history()
-    assert service.training_data("BTC/USDT").candles  # what is kept of it stays readable
+    assert "simulated:BTC/USDT:5m" in run.state.history()
+    assert service.kept.training_data("BTC/USDT").candles  # what is kept of it stays readable
 
     server.faults.clear()
     wait_for(lambda: symbols(service) == {"BTC/USDT", "ETH/USDT"})
