@@ -19,6 +19,7 @@ from scanner.markets import Market, Wanted
 from scanner.records import iso, utc
 from scanner.store import arrays, names, regular
 from scanner.store.excerpt import Excerpt
+from scanner.store.moments import told_ms, usable_ms
 from scanner.store.ohlcv import COLUMNS, Rows
 from scanner.timeframes import DAY_MS, length_ms
 
@@ -39,7 +40,8 @@ class Query:
     wanted : Wanted
         The symbol; without an exchange it means that symbol on every exchange there are files of.
     days : int
-        How far back, in days of 24 hours, 1 to 36500.
+        How far back, in days of 24 hours, 1 to 36500: of final signals by the close of their candle, of others by
+        when they were made, of candles by their open.
     timeframe : str, optional
         Only that one.
     final_only : bool
@@ -87,16 +89,21 @@ class Selection:
 
 
 def excerpt(folder: Path, markets: Iterable[Market], start_ms: int, wants: Callable[[Record], bool]) -> Excerpt:
-    """The records of `markets` that are wanted and whose timestamp is `start_ms` or later, oldest first.
+    """The records of `markets` that are wanted and tell of `start_ms` or later, oldest first.
+
+    A final signal made late, after an outage or by a backfill, is one of its candle's time.
 
     Raises
     ------
     StoreFailure
         A file cannot be read.
     """
-    # a final signal is filed by its candle's open time, up to a day before its timestamp
-    first = utc(max(0, start_ms - DAY_MS)).date()
-    return Excerpt(day_files(folder, set(markets), first), lambda record, at_ms: at_ms >= start_ms and wants(record))
+    first = utc(max(0, start_ms - DAY_MS)).date()  # a final signal is filed by its candle's open time
+
+    def is_wanted(record: Record, moment: int) -> bool:
+        return told_ms(record, moment) >= start_ms and wants(record)
+
+    return Excerpt(day_files(folder, set(markets), first), is_wanted, usable_ms)
 
 
 def newest(folder: Path) -> list[Record]:

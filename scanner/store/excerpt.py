@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from scanner.errors import StoreFailure
 from scanner.store import arrays, regular
-from scanner.store.moments import moment_ms
+from scanner.store.moments import timestamp_ms
 
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 Int = NDArray[np.int64]
+MomentOf = Callable[[Record], int | None]
 PIECE = 256 * 1024  # bytes read at once, unless one record is longer
 MOST_OPEN = 8  # files of one excerpt at a time
 _BETWEEN = len(b",\n")
@@ -50,6 +51,8 @@ class Excerpt:
         Day files; one that is gone counts as empty.
     choose : callable
         Says of a record and its moment (epoch ms) whether it is wanted.
+    moment_of : callable
+        The moment of a record, by which they are in order; by default its timestamp. A record without is left out.
 
     Raises
     ------
@@ -58,8 +61,14 @@ class Excerpt:
         behind foreign bytes.
     """
 
-    def __init__(self, paths: Iterable[Path], choose: Callable[[Record, int], bool]) -> None:
-        files = [chosen for path in paths if len((chosen := _chosen(path, choose)).begins)]
+    def __init__(
+        self, paths: Iterable[Path], choose: Callable[[Record, int], bool], moment_of: MomentOf = timestamp_ms
+    ) -> None:
+        def moment_if_chosen(record: Record) -> int | None:
+            moment = moment_of(record)
+            return moment if moment is not None and choose(record, moment) else None
+
+        files = [chosen for path in paths if len((chosen := _chosen(path, moment_if_chosen)).begins)]
         counts = [len(chosen.begins) for chosen in files]
         moments = _joined(chosen.moment_ms for chosen in files)
         order = np.argsort(moments, kind="stable")
@@ -126,18 +135,18 @@ class Excerpt:
         return piece
 
 
-def _chosen(path: Path, choose: Callable[[Record, int], bool]) -> Chosen:
+def _chosen(path: Path, moment_if_chosen: MomentOf) -> Chosen:
     try:
         with regular.opened(path) as file:
-            found = _from_lines(path, file, choose)
-        return found if found is not None else _from_content(path, choose)
+            found = _from_lines(path, file, moment_if_chosen)
+        return found if found is not None else _from_content(path, moment_if_chosen)
     except regular.NOTHING:  # gone since the folder was listed
         return Chosen(path, array("q"), array("q"), array("q"), None)
     except OSError as error:
         raise StoreFailure(f"{path.name}: cannot be read: {error.strerror}") from error
 
 
-def _from_lines(path: Path, file: IO[bytes], choose: Callable[[Record, int], bool]) -> Chosen | None:
+def _from_lines(path: Path, file: IO[bytes], moment_if_chosen: MomentOf) -> Chosen | None:
     """The chosen records of a file as we write it, one a line; None for any other."""
     opening = arrays.OPENING + b"\n"
     if file.readline(len(opening)) != opening:
@@ -151,8 +160,8 @@ def _from_lines(path: Path, file: IO[bytes], choose: Callable[[Record, int], boo
         record = _try_record(text) if another else None
         if record is None:
             return None
-        moment = moment_ms(record.get("timestamp"))
-        if moment is not None and choose(record, moment):
+        moment = moment_if_chosen(record)
+        if moment is not None:
             _add(found, moment, at, at + len(text))
         at, another = at + len(line), line.endswith(b",\n")
     return None
@@ -168,7 +177,7 @@ def _try_record(text: bytes) -> Record | None:
     return record
 
 
-def _from_content(path: Path, choose: Callable[[Record, int], bool]) -> Chosen:
+def _from_content(path: Path, moment_if_chosen: MomentOf) -> Chosen:
     """The chosen records of a file in another layout, or a damaged one."""
     with regular.opened(path) as file:
         content = arrays.load(file)
@@ -177,8 +186,8 @@ def _from_content(path: Path, choose: Callable[[Record, int], bool]) -> Chosen:
     loose = bytearray()
     found = Chosen(path, array("q"), array("q"), array("q"), None)
     for record in content.records:
-        moment = moment_ms(record.get("timestamp"))
-        if moment is not None and choose(record, moment):
+        moment = moment_if_chosen(record)
+        if moment is not None:
             text = arrays.encode(record)
             _add(found, moment, len(loose), len(loose) + len(text))
             loose += text + b",\n"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from scanner.timeframes import LENGTH_MS
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 
@@ -43,6 +45,26 @@ def file_cluster(record: Mapping[str, Any], at_ms: int) -> Filing:
     if stamp_ms is None:
         return Filing(at_ms, None)
     return Filing(stamp_ms, Key(str(record.get("timeframe")), stamp_ms))
+
+
+def timestamp_ms(record: Mapping[str, Any]) -> int | None:
+    """When a record was made; None where it does not say."""
+    return moment_ms(record.get("timestamp"))
+
+
+def usable_ms(record: Mapping[str, Any]) -> int | None:
+    """When a record could be acted on: its `as_of` where a backfill made it later, else its timestamp; None without."""
+    as_of_ms = moment_ms(record.get("as_of"))
+    return timestamp_ms(record) if as_of_ms is None else as_of_ms
+
+
+def told_ms(record: Mapping[str, Any], moment: int) -> int:
+    """The moment a record tells of: the close of the candle of a final signal; of others `moment`, when they were made.
+
+    It lies at most a day after what the record is filed by, and not before that.
+    """
+    candle_ms, length = moment_ms(record.get("candle_time")), LENGTH_MS.get(str(record.get("timeframe")), 0)
+    return candle_ms + length if record.get("candle_closed") is True and candle_ms is not None else moment
 
 
 def moment_ms(value: object) -> int | None:

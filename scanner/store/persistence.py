@@ -162,6 +162,9 @@ async def get_training_dataset(
     ----------
     symbol : str
         ``BTC/USDT`` for all exchanges there are files of, ``binance:BTC/USDT`` for one.
+    days : int
+        Days of 24 hours before `now_ms`: of final signals by the close of their candle, whenever they were made, of
+        others by when they were made, of candles by their open.
     base_path : path, optional
         The data folder: by default that of the environment variable SCANNER_DATA_DIR, else ``training_data``.
     exchange : str, optional

@@ -15,6 +15,7 @@ import pytest
 
 from scanner.errors import InvalidInput, NothingStored, StoreFailure
 from scanner.markets import Market, parse_symbol
+from scanner.records import iso
 from scanner.store.dataset import Query
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, HOUR_MS, LENGTH_MS, MINUTE_MS
@@ -298,10 +299,35 @@ def test_days_are_24_hours_back_from_now(filled):
     assert len(data["ohlcv"]["1h"]) == 24
 
 
-def test_a_daily_final_signal_counts_from_when_it_was_made(store):
+def test_a_daily_final_signal_counts_from_its_close(store):
     final = signal(MIDNIGHT + 15_000, timeframe="1d", final=True)
     store.append_signals({BTC: [final]}, NOON)
     assert store.dataset(Query(BITCOIN, 1), [], NOON)["signals"] == [final]
+
+
+def late(candle_ms, made_ms, **more):
+    """A final 1h signal that was made long after its candle."""
+    return signal(made_ms, timeframe="1h", final=True) | {"candle_time": iso(candle_ms), **more}
+
+
+def test_final_signals_made_late_are_of_the_days_of_their_candles(store):
+    """However late they were made, and whatever else was: days ask for a time of the market."""
+    finals = [late(NOON - number * DAY_MS, NOON) for number in range(1, 8)]
+    store.append_signals({BTC: finals}, NOON)
+    for days in (1, 3, 7):
+        found = store.dataset(Query(BITCOIN, days), [], NOON)["signals"]
+        assert sorted(record["candle_time"] for record in found) == [
+            record["candle_time"] for record in reversed(finals[:days])
+        ]
+
+
+def test_backfilled_signals_lie_among_the_others_at_their_own_time(store):
+    times = [NOON - number * HOUR_MS for number in range(1, 6)]
+    live, other = (signal(moment, timeframe="1h", final=True) for moment in times[:2])
+    backfilled = [late(moment, NOON + DAY_MS, backfilled=True, as_of=iso(moment + HOUR_MS)) for moment in times[3:]]
+    store.append_signals({BTC: [live, other, *backfilled]}, NOON)
+    found = store.dataset(Query(BITCOIN, 3), [], NOON + DAY_MS)["signals"]
+    assert found == [*reversed(backfilled), other, live]
 
 
 def test_only_the_timeframes_asked_for_and_kept_are_given(filled):
