@@ -18,6 +18,7 @@ from scanner.api.parsing import DAYS, choice, flag, moment
 from scanner.errors import Busy, InvalidInput
 from scanner.runtime.service import ScannerService
 from scanner.store import flat
+from scanner.store.past import CLOCKS
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def training_routes(service: ScannerService) -> Blueprint:
                 request.args.get("exchange"),
                 request.args.get("timeframe"),
                 moment("as_of", request.args),
+                choice("by", tuple(CLOCKS), request.args),
             )
             if kind == "json":
                 pieces = formats.rows_json({"symbol": symbol, "days": days}, [table])

@@ -16,7 +16,7 @@ from scanner.runtime.latest import Latest
 from scanner.runtime.query import timeframe_of
 from scanner.store.dataset import Query, Selection
 from scanner.store.gaps import Gap
-from scanner.store.past import features_of
+from scanner.store.past import KNOWN_AT, features_of
 from scanner.store.reader import StoreReader
 from scanner.timeframes import DAY_MS, LENGTH_MS
 
@@ -65,8 +65,11 @@ class Kept:
         exchange: str | None = None,
         timeframe: str | None = None,
         as_of_ms: int | None = None,
+        by: str = KNOWN_AT,
     ) -> pa.Table:
         """One row per final signal of one symbol, with features and labels, as known now or at a past moment.
+
+        `by` says when things count as known; see `past.features_of`.
 
         Raises
         ------
@@ -78,7 +81,7 @@ class Kept:
             raise InvalidInput("as_of", iso(as_of_ms), f"has not come yet, it is {iso(now_ms)}")
         query = Query(wanted, days, timeframe_of(timeframe, latest.styles), final_only=True)
         at_ms = now_ms if as_of_ms is None else as_of_ms
-        return features_of(self._store(latest), query, at_ms, tuple(latest.styles.values()))
+        return features_of(self._store(latest), query, at_ms, tuple(latest.styles.values()), by)
 
     def gaps(
         self, exchange: str | None = None, symbol: str | None = None, cause: str | None = None, days: int = 30

@@ -12,7 +12,7 @@ from scanner.clock import WallClock
 from scanner.errors import InvalidInput
 from scanner.store.features import TIMEFRAMES
 from scanner.store.moments import moment_ms
-from scanner.store.past import features_of
+from scanner.store.past import CLOCKS, KNOWN_AT, features_of
 from scanner.store.persistence import data_folder, dataset_query
 from scanner.store.reader import StoreReader
 
@@ -24,12 +24,13 @@ def dataset(
     exchange: str | None = None,
     timeframe: str | None = None,
     as_of: str | datetime | int | None = None,
+    by: str = KNOWN_AT,
     timeframes: Sequence[str] = TIMEFRAMES,
     base_path: str | Path | None = None,
 ) -> pd.DataFrame:
     """One row per final signal: features, what longer timeframes said, and labels.
 
-    The frame is that of the moment `as_of`, whenever it is made: nothing that became known later is in it.
+    The frame is that of the moment `as_of`: nothing that became known later is in it.
 
     Parameters
     ----------
@@ -43,6 +44,10 @@ def dataset(
         Only its signals become rows (``5m``, or one of the usual styles, ``scalp``).
     as_of : str, datetime or int, optional
         ISO-8601 (naive = UTC) or epoch ms; by default now. Simulated data may lie elsewhere.
+    by : str
+        What "known" means for `as_of`. ``known_at``: when it was made or fetched here, so that the frame is the same
+        whenever it is made; a backfill of yesterday is in no frame of a week ago. ``usable_at``: when a scan that had
+        run all the time would have had it; later backfills add to such a frame.
     timeframes : sequence of str
         Those whose newest known signal is joined to the rows of shorter ones.
     base_path : path, optional
@@ -51,14 +56,14 @@ def dataset(
     Returns
     -------
     DataFrame
-        Columns as told in ``docs/API.md``, rows by when they were known.
+        Columns as told in ``docs/API.md``, rows by when they were usable.
 
     Raises
     ------
     InvalidInput
         A value is wrong.
     NothingStored
-        Nothing was ever kept of this symbol.
+        Nothing was ever kept of this symbol, or all of it became known after `as_of`; the message says which.
     StoreFailure
         A file cannot be read.
     """
@@ -66,7 +71,9 @@ def dataset(
     as_of_ms = now_ms if as_of is None else moment_ms(as_of)
     if as_of_ms is None:
         raise InvalidInput("as_of", as_of, "is not a moment such as '2025-10-24T12:00:00Z'")
+    if by not in CLOCKS:
+        raise InvalidInput("by", by, f"is not one of {', '.join(CLOCKS)}")
     query = dataset_query(symbol, days, exchange, timeframe, final_only=True)
-    table = features_of(StoreReader(data_folder(base_path)), query, as_of_ms, tuple(timeframes))
+    table = features_of(StoreReader(data_folder(base_path)), query, as_of_ms, tuple(timeframes), by)
     frame: pd.DataFrame = table.to_pandas()
     return frame

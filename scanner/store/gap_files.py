@@ -54,8 +54,10 @@ class GapLedger:
         noted = (gap for gap, _ in self._noted(since_ms, exchange))
         return [gap for gap in tidied(noted) if gap.span[1] > since_ms]
 
-    def untraded(self, market: Market, since_ms: int, as_of_ms: int) -> list[Span]:
+    def untraded(self, market: Market, since_ms: int, as_of_ms: int, noted_in_time: bool = False) -> list[Span]:
         """When nobody traded a market, of the time since `since_ms`, as it was known at `as_of_ms`.
+
+        What was noted later, as by a backfill, counts up to then where `noted_in_time` says so.
 
         Raises
         ------
@@ -63,12 +65,10 @@ class GapLedger:
             A file cannot be read.
         """
         noted = self._noted(since_ms, market.exchange)
-        mine = [
-            gap.span
-            for gap, at_ms in noted
-            if gap.cause == NO_TRADE and gap.symbol == market.symbol and at_ms <= as_of_ms
-        ]
-        return union(mine)
+        mine = [(gap.span, at_ms) for gap, at_ms in noted if gap.cause == NO_TRADE and gap.symbol == market.symbol]
+        if noted_in_time:
+            return union((span[0], min(span[1], as_of_ms)) for span, _ in mine if span[0] < as_of_ms)
+        return union(span for span, at_ms in mine if at_ms <= as_of_ms)
 
     def _noted(self, since_ms: int, exchange: str | None) -> Iterator[tuple[Gap, int]]:
         """Gaps, and when each became known: at its end, where that was not noted."""

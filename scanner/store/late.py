@@ -83,7 +83,7 @@ def overdue(timeframe: str, came: Rows, now_ms: int) -> bool:
     return len(came) > 0 and bool(came.open_time[0] + LENGTH_MS[timeframe] + SETTLED_MS < now_ms)
 
 
-def as_of(candles: Rows, timeframe: str, noted: Iterable[Late], as_of_ms: int) -> Rows:
+def as_of(candles: Rows, timeframe: str, noted: Iterable[Late], as_of_ms: int, come_in_time: bool = False) -> Rows:
     """The candles as they were known at `as_of_ms`.
 
     Parameters
@@ -92,9 +92,14 @@ def as_of(candles: Rows, timeframe: str, noted: Iterable[Late], as_of_ms: int) -
         As they are known now.
     noted : iterable of Late
         What has changed since, of this market and timeframe, as it was noted.
+    come_in_time : bool
+        Count a candle that came late, as of a backfill, as if it had come in time: only revisions are taken back.
     """
     later = sorted((change for change in noted if change.known_ms > as_of_ms), key=lambda change: change.known_ms)
     for change in reversed(later):
+        if come_in_time:
+            candles = joined([candles, change.before])
+            continue
         older, newer = _within(candles, None, change.from_ms - 1), _within(candles, change.to_ms + 1, None)
         candles = joined([older, change.before, newer])
     return _within(candles, None, as_of_ms - LENGTH_MS[timeframe] - SETTLED_MS)

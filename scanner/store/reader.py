@@ -164,7 +164,7 @@ class StoreReader:
         """The markets that are meant, of those anything is kept of; raises NothingStored where there are none."""
         markets = select(self.markets(), wanted)
         if not markets:
-            raise NothingStored(f"nothing is stored for {_written(wanted)}")
+            raise NothingStored(f"nothing is stored for {written(wanted)}")
         return markets
 
     def _candles_since(self, markets: Sequence[Market], timeframe: str, start_ms: int) -> dict[Market, ohlcv.Rows]:
@@ -172,6 +172,7 @@ class StoreReader:
         return {market: rows for market, rows in found.items() if len(rows)}
 
 
-def _written(wanted: Wanted) -> str:
+def written(wanted: Wanted) -> str:
+    """What is wanted, as one would write it."""
     text = wanted.symbol or wanted.base
     return f"{wanted.exchange}:{text}" if wanted.exchange else text

@@ -263,10 +263,17 @@ def test_features_of_a_past_moment_are_those_known_then(kept: Client) -> None:
     assert past["rows"][-1]["fwd_return_1"] is None
 
 
+def test_features_of_a_moment_before_anything_was_known_say_so(kept: Client) -> None:
+    before = kept.get(f"{FEATURES}?days=7").body["rows"][0]["candle_time"][:19] + "Z"
+    assert kept.get(f"{FEATURES}?days=7&as_of={before}").body["rows"] == []  # nothing was usable either
+    assert kept.get(f"{FEATURES}?days=7&as_of={before}&by=usable_at").body["rows"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
         ("days=0", "days: "),
+        ("by=now", "by: 'now' is not one of known_at, usable_at"),
         ("as_of=soon", "as_of: 'soon' is not a moment"),
         ("as_of=", "as_of: "),
         ("as_of=2999-01-01", "as_of: '2999-01-01T00:00:00+00:00' has not come yet"),

@@ -73,6 +73,55 @@ def rows(store, as_of_ms, query=BITCOIN, **more):
     return features_of(store, query, as_of_ms, **more).to_pylist()
 
 
+def test_where_all_became_known_later_it_says_so_and_when(store):
+    keep(store, backfilled(NOON, made_ms=NOON + DAY_MS), backfilled(NOON + STEP, made_ms=NOON + 2 * DAY_MS))
+    with pytest.raises(NothingStored) as refused:
+        rows(store, NOON + HOUR_MS)
+    assert str(refused.value) == (
+        "as_of 2025-10-24T13:00:00+00:00: nothing of BTC/USDT was known yet. 2 final signals of these days were made"
+        " later, from 2025-10-25T12:00:00Z to 2025-10-26T12:00:00Z, as by a backfill; by=usable_at has them at their"
+        " market time"
+    )
+    assert rows(store, NOON + HOUR_MS, Query(BITCOIN.wanted, 3, "1h")) == []
+    assert rows(store, NOON - HOUR_MS) == []
+
+
+@pytest.mark.parametrize("minutes", [10, 11, 40, 61, 62, 66, 70, 100, 305])
+def test_by_market_time_a_backfilled_past_is_that_of_a_scan_that_ran_all_the_time(store, tmp_path, minutes):
+    """Candles, untraded time and signals that came a day late, in a wild order, against those that came in time."""
+    kept, as_of_ms = candles([100 + number % 7 for number in range(60)]), MIDNIGHT + minutes * MINUTE_MS
+    silent = MIDNIGHT + 6 * STEP, MIDNIGHT + 8 * STEP
+    traded = kept.open_time[(kept.open_time < silent[0]) | (kept.open_time >= silent[1])]
+    hours = MIDNIGHT + np.arange(-1, 4) * HOUR_MS
+    gap = Gap("binance", "BTC/USDT", NO_TRADE, *silent)
+    other = TrainingStore(tmp_path / "live")
+    with other:
+        for moment in kept.open_time.tolist():
+            if moment in traded:
+                other.append_closed([(BTC, "5m", kept.since(moment).before(moment + 1))], moment + STEP + SECOND)
+            keep(other, final(moment, delay_ms=15 * SECOND, score=float(moment % 97)))
+        keep(other, *(final(moment, "1h", delay_ms=15 * SECOND, score=float(moment % 89)) for moment in hours.tolist()))
+        other.gaps.append([gap], silent[1])
+        for number, moment in enumerate(reversed(kept.open_time.tolist())):
+            keep(store, backfilled(moment, made_ms=NOON + DAY_MS + number, score=float(moment % 97)))
+        keep(store, *(backfilled(moment, "1h", NOON + 2 * DAY_MS, float(moment % 89)) for moment in hours.tolist()))
+        late = Rows(traded, kept.values[np.isin(kept.open_time, traded)])
+        store.append_closed([(BTC, "5m", late)], NOON + DAY_MS)
+        store.gaps.append([gap], NOON + DAY_MS)
+        live, later = table_at(other, as_of_ms), table_at(store, as_of_ms, "usable_at")
+    differ = ["known_at", "backfilled", "as_of"]
+    assert len(live) > 0
+    assert later.drop(differ).equals(live.drop(differ))
+
+
+def test_by_market_time_a_revision_is_still_taken_back(store):
+    keep(store, backfilled(MIDNIGHT))
+    store.append_closed([(BTC, "5m", candles([100, 101]))], NOON)
+    store.append_closed([(BTC, "5m", candles([110], MIDNIGHT + STEP))], NOON + HOUR_MS)
+    returns = [rows(store, moment, by="usable_at")[0]["fwd_return_1"] for moment in (NOON - 1, NOON, NOON + HOUR_MS)]
+    assert returns == [pytest.approx(0.01), pytest.approx(0.01), pytest.approx(0.10)]
+
+
 def test_a_row_is_a_final_signal_flat_and_typed(store):
     keep(store, final(NOON), {**final(NOON + STEP), "candle_closed": False})
     table = features_of(store, BITCOIN, NOON + HOUR_MS)
@@ -223,6 +272,14 @@ def as_bytes(table):
     return sink.getvalue()
 
 
+def table_at(store, as_of_ms, by="known_at"):
+    """The table of a moment, an empty one where nothing was known yet."""
+    try:
+        return features_of(store, BITCOIN, as_of_ms, by=by)
+    except NothingStored:
+        return features.schema(["1h", "4h", "1d"]).empty_table()
+
+
 NUMBER = st.integers(0, 40)
 EVENTS = st.lists(
     st.one_of(
@@ -269,15 +326,15 @@ def test_a_table_of_a_moment_is_the_same_whenever_it_is_made(tmp_path_factory, e
         for as_of_ms in sorted(MIDNIGHT + moment * MINUTE_MS for moment in moments):
             while waiting and moment_of(waiting[0]) <= as_of_ms:
                 happen(store, waiting.pop(0))
-            then[as_of_ms] = features_of(store, BITCOIN, as_of_ms)
+            then[as_of_ms] = table_at(store, as_of_ms)
         for event in waiting:
             happen(store, event)
         for as_of_ms, table in then.items():
-            again = features_of(store, BITCOIN, as_of_ms)
+            again = table_at(store, as_of_ms)
             assert again.equals(table)
             assert as_bytes(again) == as_bytes(table)
     for as_of_ms, table in then.items():
-        assert features_of(TrainingStore(store.base_path), BITCOIN, as_of_ms).equals(table)
+        assert table_at(TrainingStore(store.base_path), as_of_ms).equals(table)
 
 
 def test_a_revised_candle_is_the_old_one_for_who_asks_as_of_before(store):
@@ -311,6 +368,7 @@ def test_the_frame_is_that_table(store):
         ({"timeframe": "7m"}, InvalidInput),
         ({"timeframes": ["7m"]}, InvalidInput),
         ({"as_of": "soon"}, InvalidInput),
+        ({"by": "market"}, InvalidInput),
         ({"symbol": "ETH/USDT"}, NothingStored),
         ({"exchange": "okx"}, NothingStored),
     ],
