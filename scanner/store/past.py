@@ -67,11 +67,11 @@ def _table(store: StoreReader, query: Query, as_of_ms: int, timeframes: Sequence
 def _refuse_hindsight(table: pa.Table, query: Query, as_of_ms: int) -> None:
     """Raise NothingStored for rows that are of the time asked for, and of which none was known then."""
     if len(table):
-        first, last = pc.min_max(table["known_at"]).as_py().values()
+        first, last = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in pc.min_max(table["known_at"]).as_py().values())
         raise NothingStored(
             f"as_of {iso(as_of_ms)}: nothing of {written(query.wanted)} was known yet. {len(table)} final signals of"
-            f" these days were made later, from {first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}, as by a backfill;"
-            " by=usable_at has them at their market time"
+            f" these days were made later, from {first} to {last}, as by a backfill; by=usable_at has them at their"
+            " market time"
         )
 
 
