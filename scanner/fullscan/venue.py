@@ -15,9 +15,10 @@ from scanner.fullscan.frames import frame_of, with_whole_volume
 from scanner.fullscan.progress import Tell, silent
 from scanner.fullscan.scan import Order, scan_frames
 from scanner.fullscan.settings import TimeframePlan, TradingConfig
-from scanner.gateway.adopted import Harvest, MarketReader, Patience
+from scanner.gateway.adopted import Harvest, MarketReader
 from scanner.gateway.answers import CandleAnswer
 from scanner.gateway.listing import Listing
+from scanner.gateway.patience import Patience
 from scanner.records import iso
 
 KEPT_S = 300.0  # how long fetched candles serve again

@@ -1,7 +1,7 @@
 """A whole venue's candles through one ccxt async client, once: what a full scan needs.
 
 The client may be somebody else's (`adopted`) or ours for the length of a scan (`opened`). Everything happens on the
-loop that runs the scan; there is no thread here.
+loop that runs the scan; there is no thread here. How often and how long is asked is the business of `patience`.
 """
 
 from __future__ import annotations
@@ -9,30 +9,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import ccxt.async_support as ccxt
 
-from scanner.errors import (
-    Banned,
-    ExchangeFailure,
-    InvalidInput,
-    RateLimited,
-    RefusedRegion,
-    UnknownSymbol,
-    Unreachable,
-    Unsupported,
-)
+from scanner.errors import ExchangeFailure, InvalidInput, Unreachable, Unsupported
 from scanner.gateway.answers import CandleAnswer, CandleRequest
-from scanner.gateway.budget import Budget, OverBudget, used_weight
+from scanner.gateway.budget import Budget, used_weight
 from scanner.gateway.candles import CandleReader
 from scanner.gateway.connection import candles_per_call, connect, most_at_once, weight_table
-from scanner.gateway.failures import own_errors
 from scanner.gateway.listing import Listing
+from scanner.gateway.patience import HOPELESS, Ask, Patience, PatientAsker
 from scanner.gateway.purse import purse_of
 from scanner.gateway.specs import ExchangeSpec
 from scanner.gateway.universe import named, scannable
@@ -41,25 +32,8 @@ from scanner.gateway.weeks import weekly
 from scanner.markets import Market
 from scanner.timeframes import DAY_MS, LENGTH_MS, MONDAY_MS, WEEK_MS, grid_of
 
-Ask = Callable[[], Awaitable[Any]]
-
 SHARE = 0.5  # of the exchange's weight that one scan may use: others may be scanning too
 SHARE_OF_ALL = 0.7  # that it and they may use together, where they are known
-BUDGET_PAUSE_S = 0.2
-HOPELESS = (RefusedRegion, Banned)  # concern every market: there is nothing to gain by asking on
-FINAL = (*HOPELESS, UnknownSymbol, Unsupported)  # another try does not help
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long and how often to ask."""
-
-    timeout_s: float = 15.0  # for one answer
-    attempts: int = 3
-    delay_s: float = 2.0  # before another try, times the number of the try
-    at_once: int = 16  # requests in flight
-    limited: int = 10  # refusals for asking too much that make everything pause
-    pause_s: float = 60.0
 
 
 @dataclass
@@ -138,13 +112,12 @@ class MarketReader:
         is_shared = spec is not None and spec.state_dir is not None
         self.budget = Budget(self.weights.limit, self.weights.window_s, SHARE_OF_ALL if is_shared else SHARE)
         self.purse = purse_of(self.budget, spec, time.monotonic)
-        self._limited = 0
-        self._rest_until = 0.0
+        self._asker = PatientAsker(self.id, self.exchange, self.purse, self.patience)
 
     async def now_ms(self) -> int:
         """Market time: the exchange's own clock where it tells, else this machine's."""
         if self.exchange.has.get("fetchTime") is True:
-            return int(await self._persistently(partial(self._asked, 1, "fetch_time")))
+            return int(await self._asker.persistently(partial(self._asker.once, 1, "fetch_time")))
         return int(self.exchange.milliseconds())
 
     async def listings(
@@ -159,8 +132,8 @@ class MarketReader:
         """
         if self.exchange.has.get("fetchOHLCV") not in (True, "emulated"):
             raise Unsupported(f"{self.id} has no candles")
-        listed = self.exchange.markets or await self._persistently(
-            partial(self._asked, self.weights.markets, "load_markets", True)
+        listed = self.exchange.markets or await self._asker.persistently(
+            partial(self._asker.once, self.weights.markets, "load_markets", True)
         )
         skipped: dict[str, str] = {}
         if symbols is None:
@@ -201,7 +174,7 @@ class MarketReader:
         asked, factor = self._served(interval)
         now_ms = await self.now_ms()
         since_ms, limit = span(interval, count, now_ms)
-        reader = CandleReader(_Still(now_ms), self.weights.candles, self._asked)
+        reader = CandleReader(_Still(now_ms), self.weights.candles, self._asker.once)
         harvest, waiting = Harvest(now_ms), deque(listings)
 
         async def work() -> None:
@@ -240,64 +213,10 @@ class MarketReader:
     async def _within(self, until: float, ask: Ask, symbol: str) -> CandleAnswer:
         try:
             async with asyncio.timeout(max(until - time.monotonic(), 0.0)):
-                answer: CandleAnswer = await self._persistently(ask)
+                answer: CandleAnswer = await self._asker.persistently(ask)
                 return answer
         except TimeoutError:
             raise Unreachable(f"{self.id}: no time left for {symbol}") from None
-
-    async def _persistently(self, ask: Ask) -> Any:
-        """What `ask` answers; transient failures are tried again, with growing pauses."""
-        for attempt in range(1, self.patience.attempts + 1):
-            await asyncio.sleep(max(self._rest_until - time.monotonic(), 0.0))
-            try:
-                return await ask()
-            except FINAL:
-                raise
-            except ExchangeFailure as failure:
-                if attempt == self.patience.attempts:
-                    raise
-                await asyncio.sleep(self._pause_s(failure, attempt, time.monotonic()))
-        raise AssertionError("attempts: at least one")
-
-    def _pause_s(self, failure: ExchangeFailure, attempt: int, now: float) -> float:
-        """How long to wait before another try; too many refusals make everybody wait."""
-        pause_s = self.patience.delay_s * attempt
-        if isinstance(failure, RateLimited):
-            self._limited += 1
-            pause_s = max(pause_s, failure.retry_after_s or 0.0)
-            if self._limited % self.patience.limited == 0:
-                self._rest_until = now + self.patience.pause_s
-        return pause_s
-
-    async def _asked(self, weight: int, method: str, *arguments: Any) -> Any:
-        """What the client answers, once there is weight to spend; only the answer's own time is limited."""
-        weight = min(weight, self.budget.allowance)
-        await self._pay(weight)
-        answered = False
-        try:
-            with own_errors(self.id):
-                async with asyncio.timeout(self.patience.timeout_s):
-                    answer = await getattr(self.exchange, method)(*arguments)
-            answered = True
-            return answer
-        except RateLimited as failure:
-            await self.purse.tell(failure, failure.retry_after_s or self.patience.pause_s)
-            raise
-        finally:
-            self.budget.settle(weight, answered=answered)
-
-    async def _pay(self, weight: int) -> None:
-        """Wait for weight, however long; raises RateLimited while the exchange has shut this host out."""
-        paid = False
-        while not paid:
-            with suppress(OverBudget):
-                await self.purse.pay(weight, float("inf"))
-                paid = True
-            if (shut := self.purse.shut_out(self.id)) is not None:
-                if paid:
-                    self.budget.settle(weight, answered=True)
-                raise shut
-            await asyncio.sleep(0 if paid else BUDGET_PAUSE_S)
 
 
 class _Still:

@@ -16,13 +16,13 @@ from scanner.clock import ManualClock
 from scanner.errors import (
     Banned,
     ExchangeFailure,
-    RateLimited,
     RefusedRegion,
     Unreachable,
     Unsupported,
 )
-from scanner.gateway.adopted import Harvest, MarketReader, Patience, opened, span
+from scanner.gateway.adopted import Harvest, MarketReader, opened, span
 from scanner.gateway.answers import CandleAnswer, CandleRequest
+from scanner.gateway.patience import Patience
 from scanner.gateway.universe import FOREX_PAIRS, named, scannable
 from scanner.gateway.weeks import weekly
 from scanner.markets import Market
@@ -258,15 +258,6 @@ def test_a_refused_region_ends_everything_at_once(exchange):
     harvest = harvest_of(exchange, symbols=symbols)
     assert len(harvest.failures) == len(symbols)
     assert exchange.requests["/api/v3/klines"] - before < len(symbols)
-
-
-def test_too_many_refusals_make_everybody_pause():
-    reader = MarketReader.__new__(MarketReader)
-    reader.patience, reader._limited, reader._rest_until = Patience(limited=3, pause_s=60), 0, 0.0
-    pauses = [reader._pause_s(RateLimited("slow down", 7.0), 1, 100.0) for _ in range(3)]
-    assert pauses == [7.0] * 3
-    assert reader._rest_until == 160.0
-    assert reader._pause_s(Unreachable("gone"), 2, 100.0) == 4.0
 
 
 def test_at_the_deadline_what_has_not_come_is_given_up(exchange):
