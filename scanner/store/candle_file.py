@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from scanner.store import files, names, ohlcv, parts, regular
+from scanner.store import files, names, ohlcv, parts, places, regular
 from scanner.store.ohlcv import NONE, Rows
+from scanner.timeframes import DAY_MS
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class CandleFile:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._refused = False  # whether the last write failed
+        self._day: int | None = None  # of the newest candle when all were looked at
         self._waiting = NONE
         self._added: list[Rows] = []
 
@@ -126,7 +128,8 @@ class CandleFile:
             if not len(waiting) and not even_if_nothing_waits:
                 return
             self._refused = True  # until it is done
-            if len(waiting) and self.stored and (longer := ohlcv.continued(_content(self.path), waiting)):
+            today = int(waiting.open_time[-1]) // DAY_MS if len(waiting) else None
+            if self.stored and today == self._day and (longer := places.continued(_content(self.path), waiting)):
                 files.replace(self.path, longer)
                 self.stored += len(waiting)
                 self._done(waiting)
@@ -137,10 +140,10 @@ class CandleFile:
             cut_ms = max(seam_ms, parts.cut_ms(merged, self._timeframe))
             head, changes = merged.since(cut_ms), [*self._changed_parts(merged.before(cut_ms))]
             if damaged or not head.equals(stored):
-                text = ohlcv.rewritten(_content(self.path), head)
+                text = places.rewritten(b"" if damaged else _content(self.path), stored, head)
                 changes.append(files.Change(self.path, text, keep_old=damaged))
             self._replace(changes)
-            self.stored = len(head)
+            self.stored, self._day = len(head), today
             self._done(waiting)
 
     def _seam_ms(self, candles: Rows) -> int:

@@ -3,10 +3,9 @@
 A Parquet file cannot grow in place; a new candle means writing another one. So a file is rewritten once in a while, the
 longer it is and the more files there are the rarer, and what is old is sealed away (`parts`): the cost of a candle
 depends neither on years nor on markets. A new file has the content of the old one at its old place, which spares
-readers that open a path twice (`ohlcv.continued`, `ohlcv.rewritten`). The moments are spread by name so that not all
-files fall due together, and writing takes a bounded share of the time. The first candles of a market are written at
-once. Who reads through a store sees waiting candles too, of this process or another; a killed one leaves them in the
-journal.
+readers that open a path twice (`places`). The moments are spread by name so that not all files fall due together, and
+writing takes a bounded share of the time. The first candles of a market are written at once. Who reads through a store
+sees waiting candles too, of this process or another; a killed one leaves them in the journal.
 """
 
 from __future__ import annotations

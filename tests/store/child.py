@@ -6,7 +6,11 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.store.store import TrainingStore
@@ -70,32 +74,40 @@ def read_array(path: str) -> None:
 
 
 def read_by_path(folder: str, kind: str) -> None:
-    """Read a file over and over until standard input ends; say how many reads there were, then how each failed."""
-    import threading
-
+    """For each line of standard input read a file some times; say ``whole``, or what was wrong."""
     import duckdb
     import pandas as pd
+    import polars as pl
     import pyarrow.parquet as pq
 
     candles = f"{folder}/ohlcv/binance_BTCUSDT_5m.parquet"
     (signals,) = Path(folder).glob("signals/[!.]*.json")
-    read = {
-        "json": lambda: json.loads(signals.read_text()),
-        "pandas": lambda: pd.read_parquet(candles),
-        "duckdb": lambda: duckdb.sql(f"SELECT count(*), sum(close) FROM '{candles}'").fetchall(),
-        "pyarrow": lambda: pq.read_table(candles),
+    query = f"SELECT epoch_ms(timestamp), close FROM '{candles}'"
+    read: Callable[[], tuple[Any, Any]] = {
+        "json": lambda: ([0], json.loads(signals.read_text()) and 100.0),
+        "pandas": lambda: _columns(pd.read_parquet(candles)),
+        "duckdb": lambda: tuple(duckdb.sql(query).fetchnumpy().values()),
+        "polars": lambda: _columns(pl.read_parquet(candles).to_pandas()),
+        "pyarrow": lambda: _columns(pq.read_table(candles).to_pandas()),
     }[kind]
     read()
-    done, reads, failures = threading.Event(), 0, []
-    threading.Thread(target=lambda: (sys.stdin.read(), done.set())).start()
     say("ready")
-    while not done.is_set():
-        reads += 1
+    for _ in sys.stdin:
         try:
-            read()
-        except (OSError, ValueError, duckdb.Error) as error:
-            failures.append(repr(error))
-    say("\n".join([str(reads), *failures]))
+            whole = all(_is_whole(*read()) for _ in range(3))
+        except (OSError, ValueError, duckdb.Error, pl.exceptions.PolarsError) as error:
+            say(repr(error).replace("\n", " "))
+        else:
+            say("whole" if whole else "other candles")
+
+
+def _columns(frame: Any) -> tuple[Any, Any]:
+    return frame["timestamp"].astype("datetime64[ms, UTC]").astype("int64"), frame["close"]
+
+
+def _is_whole(open_time: Any, close: Any) -> bool:
+    """Whether the candles follow each other, at the price of 100 that the test gave them."""
+    return bool((np.diff(open_time) == 300_000).all() and np.all(close == 100.0))
 
 
 def limited(folder: str, limit: str) -> None:

@@ -113,37 +113,3 @@ def test_of_a_long_file_only_the_groups_that_are_needed_are_read():
         found = ohlcv.read(io.BytesIO(data), MIDNIGHT + since * step)
         assert int(found.open_time[0]) == MIDNIGHT + first * step
         assert found.equals(whole.since(MIDNIGHT + first * step))
-
-
-def later(number, count=3):
-    moments = MIDNIGHT + 300_000 * (12_000 + number * count + np.arange(count))
-    return ohlcv.Rows(moments, np.random.default_rng(number).random((count, 5)))
-
-
-def test_a_file_is_continued_without_moving_what_it_holds():
-    history = ohlcv.Rows(MIDNIGHT + 300_000 * np.arange(12_000), np.random.default_rng(1).random((12_000, 5)))
-    file = ohlcv.encode(history)
-    for number in range(5):
-        longer = ohlcv.continued(file, later(number))
-        held = len(file) - 8 - int.from_bytes(file[-8:-4], "little")
-        assert ohlcv.read(io.BytesIO(longer[:held] + file[held:])).equals(history)
-        file, history = longer, ohlcv.merge(history, later(number))
-        assert ohlcv.read(io.BytesIO(file)).equals(history)
-        assert ohlcv.read(io.BytesIO(file), int(history.open_time[-1])).equals(later(number))
-    assert len(pd.read_parquet(io.BytesIO(file))) == 12_015
-    assert pq.read_metadata(io.BytesIO(file)).num_row_groups == 3 + 5
-
-
-def test_what_cannot_be_continued_is_said():
-    file = ohlcv.encode(later(1))
-    assert ohlcv.continued(file, later(1)) is None
-    assert ohlcv.continued(file, later(0)) is None
-    assert ohlcv.continued(b"not Parquet", later(2)) is None
-    assert ohlcv.continued(b"", later(2)) is None
-    foreign = io.BytesIO()
-    pd.DataFrame({"timestamp": [MIDNIGHT], "close": [1.0]}).to_parquet(foreign)
-    assert ohlcv.continued(foreign.getvalue(), later(2)) is None
-    for number in range(2, 2 + ohlcv.SMALL_GROUPS):
-        longer = ohlcv.continued(file, later(number))
-        file = longer or file
-    assert longer is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
@@ -63,7 +64,7 @@ def test_head_and_parts_together_are_the_history_without_a_gap_or_a_repetition(s
     assert store.newest_candles(BTC, "5m", since).since(since).equals(everything.since(since))
 
 
-def test_pandas_duckdb_and_arrow_read_the_union_by_one_call(store):
+def test_pandas_duckdb_polars_and_arrow_read_the_union_by_one_call(store):
     everything = history(START, MIDNIGHT)
     keep(store, everything)
     glob = f"{store.ohlcv_path}/binance_BTCUSDT_5m*.parquet"
@@ -72,7 +73,9 @@ def test_pandas_duckdb_and_arrow_read_the_union_by_one_call(store):
     paths = sorted(str(path) for path in store.ohlcv_path.glob("binance_BTCUSDT_5m*.parquet"))
     assert ds.dataset(paths).to_table()["timestamp"].to_pylist()[0] == pd.Timestamp(START, unit="ms", tz="UTC")
     assert len(pd.read_parquet(paths)) == len(everything)
+    assert pl.read_parquet(glob)["timestamp"].n_unique() == len(everything)
     assert duckdb.sql(f"SELECT count(*) FROM '{store.ohlcv_path / HEAD}'").fetchall()[0][0] >= 90 * 288
+    assert pl.read_parquet(store.ohlcv_path / HEAD).schema["timestamp"] == pl.Datetime("ms", "UTC")
 
 
 def test_sealed_parts_are_not_written_again_by_new_candles(store):
