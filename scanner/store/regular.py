@@ -51,7 +51,13 @@ def refuse_foreign(path: Path) -> bool:
 
 def opened(path: Path) -> BinaryIO:
     """A regular file, opened for reading; raises Foreign or OSError."""
-    _refuse(path, path.lstat())  # before it is opened; O_NONBLOCK would not do, it fails while `is_being_read` asks
+    try:
+        status = path.lstat()  # before it is opened; O_NONBLOCK would not do, it fails while `is_being_read` asks
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a folder that is a link to itself is none
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+        raise
+    _refuse(path, status)
     file = os.fdopen(os.open(path, _FLAGS), "rb")
     try:
         _refuse(path, os.fstat(file.fileno()))
