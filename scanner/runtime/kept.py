@@ -77,8 +77,8 @@ class Kept:
         """
         latest = self._latest()
         wanted, now_ms = parse_symbol(symbol, renames=self._renames).on(exchange), latest.now_ms()
-        if as_of_ms is not None and as_of_ms > now_ms:
-            raise InvalidInput("as_of", iso(as_of_ms), f"has not come yet, it is {iso(now_ms)}")
+        if as_of_ms is not None and as_of_ms > (passed_ms := latest.passed_ms()):
+            raise InvalidInput("as_of", iso(as_of_ms), f"has not come yet, it is {iso(passed_ms)}")
         query = Query(wanted, days, timeframe_of(timeframe, latest.styles), final_only=True)
         at_ms = now_ms if as_of_ms is None else as_of_ms
         return features_of(self._store(latest), query, at_ms, tuple(latest.styles.values()), by)

@@ -47,6 +47,10 @@ class Latest:
         """As they were asked for."""
         return self.run.order.exchanges if self.run is not None else DEFAULT_EXCHANGES
 
+    def passed_ms(self) -> int:
+        """What has passed by our clock and by those of all exchanges: what becomes known from now on is later."""
+        return self.now_ms() if self.running is None else min(self.now_ms(), self.running.now_ms())
+
     def now_ms(self) -> int:
         """Market time of the run; real time before any."""
         return (self.run.venue.clock if self.run is not None else WallClock()).now_ms()

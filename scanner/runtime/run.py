@@ -118,7 +118,7 @@ class Run:
             max(cadence["signals"], SHORTEST_S),
             length_ms(config.base_timeframe),
             int(config.finality_grace_s * 1000),
-            self._now_ms,
+            self.now_ms,
             clock.speed,
         )
         self.streams = Streams(
@@ -144,7 +144,7 @@ class Run:
             self.venue.close(max(ends - time.monotonic(), 0.5))
             self.store.close(within_s=max(ends - time.monotonic(), 0.5))
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
         """Market time by the exchanges' clocks; where they differ, by the one that closes its candles last."""
         return min(self.gateway.now_ms(spec.id) for spec in self.venue.specs)
 

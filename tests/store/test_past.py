@@ -337,6 +337,29 @@ def test_a_table_of_a_moment_is_the_same_whenever_it_is_made(tmp_path_factory, e
         assert table_at(TrainingStore(store.base_path), as_of_ms).equals(table)
 
 
+def test_a_clock_that_was_set_back_adds_to_tables_of_the_time_that_happens_twice_alone(store):
+    """From 00:00 to 02:00, then once more from 01:00 on to 03:00, with other news each time."""
+    first = [("5m", number, 1, number) for number in range(22)]
+    second = [("5m", number, 2, 50) for number in (11, 15, 22, 30)] + [("candle", 12, 20, 99), ("1h", 0, 3, 9)]
+    then = {}
+
+    def pass_through(events, begins, ends):
+        for minute in range(begins, ends, 10):
+            as_of_ms = MIDNIGHT + minute * MINUTE_MS
+            for event in events:
+                if as_of_ms - 10 * MINUTE_MS < moment_of(event) <= as_of_ms:
+                    happen(store, event)
+            then.setdefault(as_of_ms, table_at(store, as_of_ms))
+
+    pass_through(first, 10, 121)
+    pass_through(second, 70, 181)
+    changed = [as_of_ms for as_of_ms, table in then.items() if not table_at(store, as_of_ms).equals(table)]
+    assert changed
+    assert min(changed) > MIDNIGHT + HOUR_MS
+    assert max(changed) <= MIDNIGHT + 2 * HOUR_MS
+    assert max(then) > MIDNIGHT + 2 * HOUR_MS
+
+
 def test_a_revised_candle_is_the_old_one_for_who_asks_as_of_before(store):
     keep(store, final(MIDNIGHT))
     store.append_closed([(BTC, "5m", candles([100, 101]))], MIDNIGHT + 2 * STEP + SECOND)
