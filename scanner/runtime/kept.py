@@ -13,7 +13,7 @@ from scanner.records import iso
 from scanner.renames import Renames
 from scanner.runtime.columns import Record
 from scanner.runtime.latest import Latest
-from scanner.runtime.query import timeframe_of
+from scanner.runtime.query import is_signal, timeframe_of
 from scanner.store.dataset import Query, Selection
 from scanner.store.gaps import Gap
 from scanner.store.past import KNOWN_AT, features_of
@@ -113,7 +113,7 @@ class Kept:
             Nothing is stored.
         """
         self.require_data()
-        return self._reader.newest_signals()
+        return self._reader.newest_signals(is_signal)
 
     def require_data(self) -> None:
         """Raise NotRunning where nothing is stored, which is so where nothing was ever scanned."""

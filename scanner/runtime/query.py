@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from scanner.errors import InvalidInput
 from scanner.markets import Market, parse_symbol
@@ -48,6 +49,20 @@ def select_records(records: Sequence[Record], query: SignalQuery, styles: Mappin
         chosen = [record for record in chosen if record["timeframe"] == timeframe]
     chosen.sort(key=lambda record: (record["combined_score"] or 0.0, record["timestamp"]), reverse=True)
     return chosen[: query.limit]
+
+
+def is_signal(record: Record) -> bool:
+    """Whether a record read from disk, where anything may stand, has what is asked of a signal."""
+    texts = [record.get(name) for name in ("exchange", "symbol", "timeframe", "style", "signal_type", "timestamp")]
+    score = record.get("combined_score", False)
+    if not all(isinstance(text, str) for text in texts) or record["timeframe"] not in LENGTH_MS:
+        return False
+    if isinstance(score, bool) or not isinstance(score, int | float | None):
+        return False
+    try:
+        return datetime.fromisoformat(record["timestamp"]).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def market_of(record: Record) -> Market:

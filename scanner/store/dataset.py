@@ -106,8 +106,8 @@ def excerpt(folder: Path, markets: Iterable[Market], start_ms: int, wants: Calla
     return Excerpt(day_files(folder, set(markets), first), is_wanted, usable_ms)
 
 
-def newest(folder: Path) -> list[Record]:
-    """The newest record of every market and timeframe, from each market's last two day files."""
+def newest(folder: Path, is_usable: Callable[[Record], bool]) -> list[Record]:
+    """The newest usable record of every market and timeframe, from each market's last two day files."""
     last_days: dict[Market, list[Path]] = {}
     for entry in _names(folder):
         name = names.try_day_file(entry)
@@ -115,7 +115,7 @@ def newest(folder: Path) -> list[Record]:
             last_days[name.market] = [*last_days.get(name.market, []), folder / entry][-2:]
     found: dict[tuple[Market, str], Record] = {}
     for market, paths in last_days.items():
-        content = [record for path in paths for record in _content(path)]
+        content = [record for path in paths for record in _content(path) if is_usable(record)]
         for record in sorted(content, key=lambda record: str(record.get("timestamp"))):
             found[market, str(record.get("timeframe"))] = record
     return list(found.values())

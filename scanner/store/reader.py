@@ -69,9 +69,9 @@ class StoreReader:
         """Whether anything was ever kept."""
         return bool(self.markets())
 
-    def newest_signals(self) -> list[dict[str, Any]]:
-        """The newest signal kept of every market and timeframe. Raises StoreFailure when a file cannot be read."""
-        return dataset.newest(self.signals_path)
+    def newest_signals(self, is_usable: Callable[[dict[str, Any]], bool] = bool) -> list[dict[str, Any]]:
+        """The newest usable signal kept of every market and timeframe; raises StoreFailure if a file cannot be read."""
+        return dataset.newest(self.signals_path, is_usable)
 
     def newest_universe(self, exchange: str) -> dict[str, Any] | None:
         """The newest snapshot of a universe on an exchange; None where there is none that can be read."""
