@@ -26,9 +26,11 @@ from benchmarks.generated import EXCHANGE, GeneratedGateway, markets_of
 from scanner.clock import ManualClock
 from scanner.config import WINDOW, StreamConfig
 from scanner.core.analysis import analyse
-from scanner.runtime import cycles, signals
+from scanner.runtime import signals
 from scanner.runtime.book.book import Book
-from scanner.runtime.cycles import Books, SignalCycle
+from scanner.runtime.book.books import Books
+from scanner.runtime.cycles import signals as signal_cycle
+from scanner.runtime.cycles.signals import SignalCycle
 from scanner.runtime.freshness import Intervals
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder
@@ -44,7 +46,7 @@ START = MIDNIGHT - 9 * MINUTE_MS
 MOMENTS = {"forming": (-510, -480, -450), "close": (-280,), "midnight": (20,), "close again": (320, 620)}  # s
 LIMIT_CYCLE_S, LIMIT_ANALYSIS_US, LIMIT_MB = 1.0, 3.0, 600
 STAGES: dict[str, tuple[Any, str]] = {  # what a cycle consists of: label -> where it is called from, and its name
-    "choosing requests": (cycles, "wanted"),
+    "choosing requests": (signal_cycle, "wanted"),
     "candles into panels": (Book, "take"),
     "scoring history": (signals, "score_history"),
     "final signals": (signals, "finals"),
@@ -52,7 +54,7 @@ STAGES: dict[str, tuple[Any, str]] = {  # what a cycle consists of: label -> whe
     "keeping signals": (Recorder, "keep"),
     "closed candles out of panels": (Book, "newly_closed"),
     "keeping candles": (Recorder, "keep_candles"),
-    "newest of each": (cycles, "newest_of"),
+    "newest of each": (signal_cycle, "newest_of"),
     "publishing": (State, "publish_signals"),
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.bench_cycle import Stages
 from scanner.runtime.book.book import Book
-from scanner.runtime.cycles import SignalCycle
+from scanner.runtime.cycles.signals import SignalCycle
 
 
 def note_cycles(path: Path) -> None:

@@ -17,14 +17,11 @@ from scanner.gateway.gateway import Gateway
 from scanner.gateway.relisting import RELIST_S
 from scanner.order import Capacity, StartOrder
 from scanner.renames import KNOWN, Renames
-from scanner.runtime.cycles import (
-    Books,
-    FullScan,
-    FullScanCycle,
-    MarketStateCycle,
-    PriceCycle,
-    SignalCycle,
-)
+from scanner.runtime.book.books import Books
+from scanner.runtime.cycles.full_scan import FullScan, FullScanCycle
+from scanner.runtime.cycles.market_state import MarketStateCycle
+from scanner.runtime.cycles.prices import PriceCycle
+from scanner.runtime.cycles.signals import SignalCycle
 from scanner.runtime.freshness import Freshness, Intervals, judge, with_delisted
 from scanner.runtime.freshness_report import summary
 from scanner.runtime.holding import Holdings

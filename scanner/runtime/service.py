@@ -29,7 +29,7 @@ from scanner.runtime.base.orders import Orders
 from scanner.runtime.base.scans import BaseScans, Scan
 from scanner.runtime.columns import Record
 from scanner.runtime.confluence import confluence_record, newest_by_style
-from scanner.runtime.cycles import FullScan
+from scanner.runtime.cycles.full_scan import FullScan
 from scanner.runtime.freshness_report import FreshnessQuery, rows, summary, unready
 from scanner.runtime.kept import Kept
 from scanner.runtime.latest import Latest

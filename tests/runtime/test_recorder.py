@@ -8,9 +8,9 @@ import pytest
 
 from scanner.config import StreamConfig
 from scanner.runtime import signals
+from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context
 from scanner.runtime.book.book import Book
-from scanner.runtime.cycles import wanted
 from scanner.runtime.recorder import Recorder
 from scanner.store.store import TrainingStore
 from scanner.timeframes import length_ms

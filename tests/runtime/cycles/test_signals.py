@@ -11,7 +11,8 @@ import pytest
 from scanner.clock import ManualClock
 from scanner.gateway.answers import CandleRequest, CandleSweep, ExchangeState, Purpose, WeightState
 from scanner.markets import Market
-from scanner.runtime.cycles import Books, SignalCycle
+from scanner.runtime.book.books import Books
+from scanner.runtime.cycles.signals import SignalCycle
 from scanner.runtime.freshness import Intervals
 from scanner.runtime.holding import Holdings
 from scanner.runtime.recorder import Recorder

@@ -13,7 +13,7 @@ import pytest
 
 from scanner.fullscan.panel import PanelScanner
 from scanner.fullscan.row import COLUMNS
-from scanner.runtime.cycles import full_scan_timeframe
+from scanner.runtime.cycles.full_scan import full_scan_timeframe
 from scanner.runtime.facade import ContinuousMultiTimeframeScanner
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings

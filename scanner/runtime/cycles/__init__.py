@@ -1,0 +1,1 @@
+"""What each of the four streams does in one run: one file for each."""
