@@ -62,9 +62,12 @@ def post_worker_init(worker: Any) -> None:
     import scanner_api
     from scanner.api.interpreter import share_interpreter
     from scanner.api.server import address_of, begin
+    from scanner.api.sparing import SparingSocket
     from scanner.errors import FolderInUse, ScannerError
 
     share_interpreter()
+    for listener in worker.sockets:
+        listener.sock = SparingSocket(listener.sock, each=2)  # it waits for the first request by a selector
     _answer_who_waits(scanner_api.service)
     names = [listener.getsockname() for listener in worker.sockets]
     address = next((address_of(name) for name in names if isinstance(name, tuple)), f"http://{bind}")

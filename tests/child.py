@@ -43,6 +43,10 @@ class Child:
             reader.start()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def out(self) -> str:
         return _CONTROL.sub("", self._said[0].decode(errors="replace"))
 

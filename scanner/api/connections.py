@@ -9,6 +9,7 @@ from flask import Flask
 from waitress import create_server, wasyncore
 
 from scanner.api.parsing import LONGEST_BODY
+from scanner.api.sparing import SparingSocket
 
 THREADS = 16  # requests answered at once, some of which wait for a scan
 KEPT_OPEN_S = 75  # whoever asks once a minute keeps the connection
@@ -26,7 +27,7 @@ class HttpServer:
         self._server = create_server(
             app,
             map=self._map,
-            sockets=[opened],
+            sockets=[SparingSocket(opened)],
             threads=THREADS,
             channel_timeout=KEPT_OPEN_S,
             connection_limit=MOST_CONNECTIONS,

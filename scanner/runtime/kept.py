@@ -97,7 +97,7 @@ class Kept:
         wanted = None if symbol is None else parse_symbol(symbol, allow_base=True)
         latest = self._latest()
         found = self._reader.gaps.read(latest.now_ms() - days * DAY_MS, exchange)
-        lasting = latest.running.watch.open_gaps() if latest.running is not None else []
+        lasting = latest.running.open_gaps() if latest.running is not None else []
         return [
             {**gap.as_record(), "backfilled": gap.backfilled}
             for gap in [*lasting, *found]

@@ -33,6 +33,7 @@ from scanner.runtime.streams import SHORTEST_S, Streams
 from scanner.runtime.universe_report import remembered, renamed, universe_status
 from scanner.runtime.venue import Venue
 from scanner.runtime.watch import GapWatch
+from scanner.store.gaps import Gap
 from scanner.store.store import TrainingStore
 from scanner.timeframes import length_ms
 
@@ -137,6 +138,7 @@ class Run:
             self.streams.stop(max(ends - time.monotonic(), 0.5))
             self.recorder.keep_universes(self.gateway.new_universes())
         finally:
+            self.store.state_losses()
             self.watch.end(self.gateway.now_ms)
             self.venue.close(max(ends - time.monotonic(), 0.5))
             self.store.close(within_s=max(ends - time.monotonic(), 0.5))
@@ -169,6 +171,10 @@ class Run:
             judged = without(judged, frozenset(held.markets) - delisted - frozenset(self.gateway.markets()[name]))
             found.append(with_delisted(judged, tuple(sorted(delisted))))
         return found
+
+    def open_gaps(self) -> list[Gap]:
+        """Outages that last, and what the disk still refuses."""
+        return [*self.watch.open_gaps(), *self.store.losses()]
 
     def nothing_to_scan(self) -> str | None:
         """Why no exchange can be scanned as things stand; None while one can, or may turn out to."""

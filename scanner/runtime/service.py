@@ -40,6 +40,7 @@ from scanner.runtime.standing import StandingWish
 from scanner.runtime.venue import Venue, load_recording, open_venue
 from scanner.settings import Settings, variable
 from scanner.simulated import Recording
+from scanner.store.losses import Losses
 from scanner.store.reader import StoreReader
 from scanner.store.retention import Limits
 from scanner.store.store import TrainingStore
@@ -93,6 +94,7 @@ class ScannerService:
         self._recording: Recording | None = None
         self.orders = StartOrders(self.settings, self.recording)
         self.kept = Kept(StoreReader(self.settings.data_dir), lambda: self._latest, self.renames)
+        self._losses = Losses()  # of all runs, until they are stated
         self.wish = StandingWish(WishFile(Path(self.settings.data_dir)), wanted=self.settings.resume)
         self.base = BaseScans(
             Orders(self.settings, interval_of, self.recording),
@@ -162,7 +164,7 @@ class ScannerService:
             if self.running:
                 return None
             venue = self._open_venue(order.exchanges, self.settings, self._recording)
-            store = TrainingStore(self.settings.data_dir, limits=_limits(self.settings))
+            store = TrainingStore(self.settings.data_dir, limits=_limits(self.settings), losses=self._losses)
             try:
                 check_transport(venue.specs, order.config.transport)
                 store.open()

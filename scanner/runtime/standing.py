@@ -60,10 +60,11 @@ class StandingWish:
     def keep(self, order: StartOrder, store: TrainingStore) -> None:
         """A scan of `order` has started, which writes to `store`."""
         self._resumed = self._resuming is not None
+        self._file = store.wish  # which goes on trying where the medium refuses
         if self._wanted:
             self._wish = self._resuming or Wish(order.as_dict(), datetime.now(UTC))
             if not self._resumed:
-                store.wish.keep(self._wish)
+                self._file.keep(self._wish)
 
     def clear(self) -> None:
         """Nothing is to be resumed any more; another process's wish is left alone."""

@@ -135,8 +135,8 @@ class GapWatch:
             yield max(span[0], int(coverage.complete_from_ms[marks.loaded].max())), span[1]
 
     def _keep(self) -> None:
-        self._ledger.keep_alive({**self._before, **self._now})
-        self._beat_at = self._steady()
+        if self._ledger.keep_alive({**self._before, **self._now}):
+            self._beat_at = self._steady()
 
 
 def untraded(book: Book) -> list[tuple[Market, Span]]:

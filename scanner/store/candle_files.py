@@ -65,6 +65,7 @@ class CandleFiles:
         self._totals = Totals()
         self._due: list[tuple[float, str]] = []
         self._scheduled: dict[str, float] = {}
+        self._refused: set[str] = set()  # files that could not be written
         self._allowance_s, self._allowed_at = BURST_S, clock()
         self._journal, self._journalling = Journal(journal, folder), threading.Lock()
         self._behind, self._again_at = False, 0.0  # whether candles wait that the journal has refused
@@ -79,6 +80,8 @@ class CandleFiles:
                     file.periods = frozenset(self._periods.get(name, ()))
             left = self._journal.replay(self._on_result)
             self._take_in([entry for batch in left for entry in batch if is_head(entry[0])])
+            if self._behind:
+                self._keep_all()
         for name in self._periods:
             if files.hidden(self.folder / name, "tmp").is_file():
                 try:
@@ -182,6 +185,8 @@ class CandleFiles:
             self._behind, self._again_at = True, self._clock() + RETRY_S
             self._on_result(JOURNAL, error)
         else:
+            if self._behind:
+                self._try_refused_again()
             self._behind = False
             self._on_result(JOURNAL, None)
 
@@ -234,6 +239,12 @@ class CandleFiles:
             self._scheduled[name] = due
             heapq.heappush(self._due, (due, name))
 
+    def _try_refused_again(self) -> None:
+        """The medium takes the journal again, and so it may take the files: now, rather than after `RETRY_S`."""
+        with self._lock:
+            for name in self._refused:
+                self._schedule(name, 0.0)
+
     def _next_due(self) -> CandleFile | None:
         with self._lock:
             now = self._clock()
@@ -254,9 +265,12 @@ class CandleFiles:
             file.write()
         except OSError as error:
             with self._lock:
+                self._refused.add(name)
                 self._schedule(name, RETRY_S)
             self._on_result(name, error)
         else:
+            with self._lock:
+                self._refused.discard(name)
             with self._journalling:
                 self._journal.settle(name, through)
                 if self._behind and not self._totals.now()["waiting"]:

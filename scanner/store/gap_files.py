@@ -124,8 +124,8 @@ class GapFiles(GapLedger):
         done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
         return all(done)
 
-    def keep_alive(self, alive: Mapping[str, Alive]) -> None:
-        """Replace what `alive` says; a file that is not ours is set aside."""
+    def keep_alive(self, alive: Mapping[str, Alive]) -> bool:
+        """Replace what `alive` says, whether that could be done; a file that is not ours is set aside."""
         values = {
             name: {
                 "at": iso(each.at_ms),
@@ -136,7 +136,7 @@ class GapFiles(GapLedger):
             for name, each in alive.items()
         }
         text = orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
-        self._try(ALIVE, lambda: files.replace(self._alive, text, keep_old=self._is_foreign()))
+        return self._try(ALIVE, lambda: files.replace(self._alive, text, keep_old=self._is_foreign()))
 
     def close(self) -> None:
         self._days.close()

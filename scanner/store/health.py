@@ -60,6 +60,9 @@ class Health:
     def report(self) -> dict[str, Any]:
         with self._lock:
             failing = dict(self._failing)
+        whole = str(self._base)
+        if whole in failing:  # which explains the others
+            failing = {whole: failing[whole]} | failing
         state = "degraded" if failing else "ok"
         return {"state": state, "cause": _message(failing) if failing else None} | self._measured()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,19 +46,21 @@ class LateFiles(LateLedger):
         self._days = DayFiles(self.folder, lambda record: None, on_written)
 
     def append(self, found: Iterable[Late]) -> None:
-        """Note some changes."""
-        lines: dict[str, list[tuple[None, bytes]]] = {}
+        """Note some changes; raises StoreFailure if some could not be, and says which."""
+        by_file: dict[str, list[Late]] = {}
         for change in found:
-            name = names.gap_file(change.market.exchange, change.known_ms)
-            lines.setdefault(name, []).append((None, arrays.encode(change.as_record())))
-        for name, entries in lines.items():
+            by_file.setdefault(names.gap_file(change.market.exchange, change.known_ms), []).append(change)
+        refused: Counter[Market] = Counter()
+        for name, each in by_file.items():
             try:
-                self._days.append(name, entries)
+                self._days.append(name, [(None, arrays.encode(change.as_record())) for change in each])
             except OSError as error:
-                self._health.lose(len(entries))
+                refused.update(change.market for change in each)
                 self._health.note(f"{FOLDER}/{name}", error)
             else:
                 self._health.note(f"{FOLDER}/{name}", None)
+        self._health.lose(refused.total())
+        self._health.raise_failures([f"{FOLDER}/{name}" for name in by_file], refused)
 
     def close(self) -> None:
         self._days.close()

@@ -17,7 +17,7 @@ from pathlib import Path
 from scanner.store import files
 
 GATHER_S = 1.0  # from a write to its flush, so that those of one cycle are flushed together
-RETRY_S = 30.0  # after a flush that failed
+RETRY_S = 2.0  # after a flush that failed
 
 
 class Medium:

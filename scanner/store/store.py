@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,8 +26,10 @@ from scanner.store import folders, foreign, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
 from scanner.store.foreign import Surroundings
 from scanner.store.gap_files import GapFiles
+from scanner.store.gaps import Gap
 from scanner.store.health import Health
 from scanner.store.late import Late, changes, overdue
+from scanner.store.late_files import FOLDER as LATE
 from scanner.store.late_files import LateFiles
 from scanner.store.losses import Losses
 from scanner.store.medium import Medium
@@ -56,6 +59,8 @@ class TrainingStore(StoreReader):
         Seconds that only grow.
     limits : Limits, optional
         How much of the past is kept; by default all.
+    losses : Losses, optional
+        What a store before this one could neither keep nor state.
 
     Attributes
     ----------
@@ -68,7 +73,11 @@ class TrainingStore(StoreReader):
     """
 
     def __init__(
-        self, base_path: str | Path, clock: Callable[[], float] = time.monotonic, limits: Limits | None = None
+        self,
+        base_path: str | Path,
+        clock: Callable[[], float] = time.monotonic,
+        limits: Limits | None = None,
+        losses: Losses | None = None,
     ) -> None:
         super().__init__(base_path, lambda ohlcv, journal: CandleFiles(ohlcv, journal, clock, self._note_candles))
         self._health = Health(self.base_path, clock)
@@ -77,10 +86,10 @@ class TrainingStore(StoreReader):
         self._signals = RecordFiles(self.signals_path, file_signal, self._health, wrote)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health, wrote)
         self._universes = UniverseFiles(self.universe_path, self._health, wrote)
-        self.wish = WishFile(self.base_path, self._health)
+        self.wish = WishFile(self.base_path, self._health, self._own)
         self.gaps: GapFiles = GapFiles(self.base_path, self._health, self._own, wrote)
         self.late: LateFiles = LateFiles(self.base_path, self._health, wrote)
-        self._losses = Losses()
+        self._losses = losses or Losses()
         days = (self._signals, self._clusters)
         self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
         self._surroundings = Surroundings(self.base_path)
@@ -279,6 +288,20 @@ class TrainingStore(StoreReader):
         """Whether the final signal of a candle is kept already; False where that cannot be read."""
         return self._signals.has(market, Key(timeframe, open_ms))
 
+    def losses(self) -> list[Gap]:
+        """What could not be kept and is not in the gap ledger yet, as a rule because it is not over."""
+        return self._losses.lasting()
+
+    def state_losses(self) -> None:
+        """No more records will come: what of them could not be kept goes into the gap ledger.
+
+        The twins of their files are given up for that; on a full disk that is the room there is.
+        """
+        for kind in (self._signals, self._clusters):
+            with suppress(OSError):
+                kind.close()
+        self._state(self._losses.cut_short())
+
     def health(self) -> dict[str, Any]:
         """How writing goes.
 
@@ -320,12 +343,15 @@ class TrainingStore(StoreReader):
                     self._candles.open()  # before the clearing: what was left half done tells it where to look
                     foreign.clear_leftovers(self.base_path)
                     self._surroundings.look()
+            except FolderInUse as error:
+                self._health.note(str(self.base_path), error)
+                raise
             except OSError as error:
-                self._health.note("folder", error)
+                self._health.note(str(self.base_path), error)
                 where = error.filename or self.base_path
                 raise StoreFailure(f"{where}: cannot be written to: {error.strerror or error}") from error
             self._is_ours = True
-            self._health.note("folder", None)
+            self._health.note(str(self.base_path), None)
 
     def _make_folders(self) -> None:
         """Make the folders there are not yet. Where a file has the name of one, the others will do."""
@@ -347,36 +373,38 @@ class TrainingStore(StoreReader):
             self._own()
             kind.append(batch, at_ms)
         except (StoreFailure, FolderInUse) as error:
-            self._lost(kind, batch, error, at_ms)
+            self._lost(kind.name, {market: len(records) for market, records in batch.items()}, error, at_ms)
             raise
         else:
-            self._state_losses(kind.name, {market.exchange for market in batch}, at_ms)
+            for what in (kind.name, LATE):
+                self._state(self._losses.over(what, {market.exchange for market in batch}, at_ms))
         finally:
-            self._candles.write_due()
-            if self._is_ours and self._trimmer.trim_if_due(at_ms):
-                self._surroundings.look()
+            if self._is_ours:
+                self._candles.write_due()
+                if self._trimmer.trim_if_due(at_ms):
+                    self._surroundings.look()
+                self.wish.retry()
 
-    def _lost(self, kind: RecordFiles, batch: Batch, error: Exception, at_ms: int) -> None:
+    def _lost(self, kind: str, counts: Mapping[Market, int], error: StoreFailure | FolderInUse, at_ms: int) -> None:
+        """Some records were refused: those that the error names, all of them where the folder is not ours."""
+        refused = error.refused if isinstance(error, StoreFailure) else {}
         if not self._is_ours:
-            whole = {market: len(records) for market, records in batch.items()}
-            self._health.lose(sum(whole.values()))
+            refused = dict(counts)
+            self._health.lose(sum(refused.values()))
             if isinstance(error, StoreFailure):
-                error.refused = whole
-        if isinstance(error, StoreFailure):
-            self._losses.note(kind.name, error.refused, str(error), at_ms)
+                error.refused = refused
+        self._losses.note(kind, refused, str(error), at_ms)
 
-    def _state_losses(self, kind: str, exchanges: set[str], at_ms: int) -> None:
-        """What was lost of some exchanges is over: into the gap ledger with it."""
-        for gap in self._losses.ended(kind, exchanges, at_ms):
-            if not self.gaps.append([gap]):
-                self._losses.open_again(kind, gap)
+    def _state(self, losses: Sequence[Gap]) -> None:
+        """What is lost goes into the gap ledger, sooner or later."""
+        self._losses.put_back([gap for gap in losses if not self.gaps.append([gap])])
 
     def _keep_candles(self, batch: Sequence[tuple[str, ohlcv.Rows]]) -> None:
         try:
             self._own()
         finally:
             self._candles.add_all(batch)
-        self._candles.write_due()
+        self._candles.write_due()  # which only the owner may
         self._health.raise_failures([JOURNAL, *(f"ohlcv/{name}" for name, _ in batch)])
 
     def _note_late(self, candles: Sequence[tuple[Market, str, ohlcv.Rows]], at_ms: int) -> None:
@@ -387,9 +415,11 @@ class TrainingStore(StoreReader):
                 with suppress(StoreFailure):
                     stored = self.candles(market, timeframe, int(rows.open_time[0]))
                     found += changes(market, timeframe, stored, rows, at_ms)
-        with suppress(StoreFailure, FolderInUse):  # the candles themselves will say so
+        try:
             self._own()
             self.late.append(found)
+        except (StoreFailure, FolderInUse) as error:  # which is no reason not to keep the candles
+            self._lost(LATE, Counter(late.market for late in found), error, at_ms)
 
     def _note_candles(self, name: str, error: OSError | None) -> None:
         self._health.note(f"ohlcv/{name}" if name.endswith(".parquet") else name, error)

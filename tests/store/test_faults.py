@@ -154,7 +154,7 @@ def test_a_loss_that_cannot_be_stated_yet_is_stated_later(tmp_path):
         obstacles[1].rmdir()
         store.append_signals({BTC: [signal()]}, NOON + 3)
         (gap,) = store.gaps.read()
-        assert (gap.from_ms, gap.to_ms, gap.detail.split()[0]) == (NOON, NOON + 3, "2")
+        assert (gap.from_ms, gap.to_ms, gap.detail.split()[0]) == (NOON, NOON + 2, "2")
 
 
 def test_zero_length_and_half_renamed_files_are_mended(tmp_path):
