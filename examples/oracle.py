@@ -150,6 +150,12 @@ class Report:
         """Return of being long where a forecast says up, short elsewhere; before costs."""
         return np.asarray(np.where(self.tests[name] > 0.5, 1, -1) * self.tests["ahead"], dtype=np.float64)
 
+    def excursion(self, name: str) -> tuple[Float, Float]:
+        """How far the price went against a forecast within the horizon (<= 0), and how far its way (>= 0)."""
+        best, worst = (self.tests[f"{label}_{self.engine.horizon}"].to_numpy(np.float64) for label in ("mfe", "mae"))
+        is_long = self.tests[name].to_numpy() > 0.5
+        return np.where(is_long, worst, -best), np.where(is_long, best, -worst)
+
     def estimate(self, values: Float) -> Estimate:
         return block_bootstrap(values, self._blocks())
 
@@ -191,6 +197,8 @@ class Report:
             *(self._line(name, gain, *UNITS[name]) for name, gain in self.gains().items()),
             f"Earned per forecast, basis points (in and out costs {2 * engine.cost:g} more)",
             *(self._line(name, self.estimate(self.earned(name)), BASIS_POINT, ".1f") for name in SIGNS),
+            "Went at worst against it, at best its way, basis points: median, and what one in ten exceeds",
+            *(self._way(name) for name in SIGNS),
             "",
             self.verdict(),
         ]
@@ -200,6 +208,12 @@ class Report:
 
     def _line(self, name: str, estimate: Estimate, unit: float, form: str) -> str:
         return f"  {NAMES[name]:28} {estimate.of(unit, form)}"
+
+    def _way(self, name: str) -> str:
+        against, towards = self.excursion(name)
+        worst, best = np.nanquantile(against, (0.5, 0.1)), np.nanquantile(towards, (0.5, 0.9))
+        told = (f"{half / BASIS_POINT:.1f} ({tenth / BASIS_POINT:.1f})" for half, tenth in (worst, best))
+        return f"  {NAMES[name]:28} {', '.join(told)}"
 
     def _blocks(self) -> NDArray[np.int64]:
         seconds = (self.tests["candle_time"] - self.tests["candle_time"].min()).dt.total_seconds()

@@ -97,18 +97,29 @@ def from_training_data(
     usable_at = rows["as_of"].fillna(rows["timestamp"]) if "as_of" in rows else rows["timestamp"]
     rows = _sound(rows.assign(known_at=rows["timestamp"], usable_at=usable_at))
     length = pd.Timedelta(seconds=LENGTHS[timeframe])
-    return rows.assign(**forward_returns(rows["candle_time"], closes(ohlcv[timeframe]), length))
+    return rows.assign(**labels(rows["candle_time"], candles_of(ohlcv[timeframe]), length))
 
 
-def closes(candles: Sequence[Mapping[str, Any]]) -> pd.Series:
-    """Closing prices by when their candle opened."""
-    return pd.Series([row["close"] for row in candles], index=_moments([row["timestamp"] for row in candles]))
+def candles_of(listed: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """High, low and close of candles by when they opened."""
+    return pd.DataFrame(listed, columns=["high", "low", "close"], index=_moments([row["timestamp"] for row in listed]))
 
 
-def forward_returns(opened: pd.Series, close: pd.Series, length: pd.Timedelta) -> dict[str, np.ndarray]:
-    """`fwd_return_N` of candles: close N candles later over own close, less 1; NaN where either is not there."""
-    now = close.reindex(opened).to_numpy()
-    return {f"fwd_return_{ahead}": close.reindex(opened + ahead * length).to_numpy() / now - 1 for ahead in HORIZONS}
+def labels(opened: pd.Series, candles: pd.DataFrame, length: pd.Timedelta) -> dict[str, np.ndarray]:
+    """`fwd_return_N`, `mfe_N` and `mae_N` of candles, fractions of their close; NaN where one they need is not there.
+
+    They are of the close N candles later, and of the highest high and lowest low until then, the own close among them.
+    """
+    now = candles["close"].reindex(opened).to_numpy()
+    high, low = now, now
+    found: dict[str, np.ndarray] = {}
+    for ahead in range(1, max(HORIZONS) + 1):
+        then = candles.reindex(opened + ahead * length)
+        high, low = np.maximum(high, then["high"].to_numpy()), np.minimum(low, then["low"].to_numpy())
+        if ahead in HORIZONS:
+            ends = {"fwd_return": then["close"].to_numpy(), "mfe": high, "mae": low}
+            found |= {f"{name}_{ahead}": price / now - 1 for name, price in ends.items()}
+    return found
 
 
 def numeric(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

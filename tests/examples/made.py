@@ -18,6 +18,9 @@ def rows(count: int = 600, seed: int = 0, *, known: bool = False, symbol: str = 
     frame = pd.DataFrame(rng.uniform(0, 1, (count, len(FEATURES))), columns=list(FEATURES))
     frame[list(FLAGS)] = frame[list(FLAGS)] > 0.5
     ahead = {f"fwd_return_{horizon}": price[horizon : count + horizon] / price[:count] - 1 for horizon in HORIZONS}
+    ways = np.lib.stride_tricks.sliding_window_view(price, 25)[:count] / price[:count, None] - 1  # [count, 25]
+    ahead |= {f"mfe_{horizon}": ways[:, : horizon + 1].max(axis=1) for horizon in HORIZONS}
+    ahead |= {f"mae_{horizon}": ways[:, : horizon + 1].min(axis=1) for horizon in HORIZONS}
     if known:
         frame["price_change_pct"] = np.sign(ahead["fwd_return_12"]) + rng.normal(0, 0.5, count)
     frame["volatility_regime"] = rng.choice(["low", "medium", "high", "unknown"], count)

@@ -73,6 +73,21 @@ def test_log_loss_and_earnings_by_hand():
     np.testing.assert_array_equal(found.right("model"), [1, 0])
 
 
+def test_excursions_by_hand():
+    report = OracleEngine().learn(rows(300))
+    tests = report.tests.iloc[:2].assign(model=[0.9, 0.2], mfe_12=[0.03, 0.01], mae_12=[-0.02, -0.04])
+    against, towards = type(report)(report.engine, report.rows, tests).excursion("model")
+    np.testing.assert_array_equal(against, [-0.02, -0.01])  # the long one lost 2 % on the way, the short one 1 %
+    np.testing.assert_array_equal(towards, [0.03, 0.04])
+
+
+def test_what_is_foretold_rightly_goes_further_its_way_than_against_it():
+    report = OracleEngine().learn(rows(12 * DAYS, known=True))
+    against, towards = report.excursion("model")
+    assert np.median(towards) > -np.median(against)
+    assert "\n  the model                    -" in str(report).partition("at best its way")[2]
+
+
 def test_markets_are_pooled_and_the_last_return_is_of_the_own_market():
     both = pd.concat([rows(300), rows(300, seed=1, symbol="ETH/USDT").assign(price=1e6)])
     report = OracleEngine().learn(both)

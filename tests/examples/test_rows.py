@@ -32,10 +32,11 @@ def test_both_ways_give_the_same_rows(backfilled: Path) -> None:
     pd.testing.assert_series_equal(plain["usable_at"], full["usable_at"], check_dtype=False)
     assert {*JOINED} <= {*full}
     for horizon in HORIZONS:  # the plain ones miss candles nobody traded, the full ones the newest few minutes
-        ours, theirs = plain[f"fwd_return_{horizon}"], full[f"fwd_return_{horizon}"]
-        both = ours.notna() & theirs.notna()
-        assert both.mean() > 0.8
-        np.testing.assert_allclose(ours[both], theirs[both], atol=1e-12)
+        for name in ("fwd_return", "mfe", "mae"):
+            ours, theirs = plain[f"{name}_{horizon}"], full[f"{name}_{horizon}"]
+            both = ours.notna() & theirs.notna()
+            assert both.mean() > 0.8
+            np.testing.assert_allclose(ours[both], theirs[both], atol=1e-12)
 
 
 def test_backfilled_rows_are_usable_from_their_close_on(backfilled: Path) -> None:
