@@ -15,7 +15,8 @@ import math
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +33,8 @@ RETRY_S = 30.0  # after a write that failed
 WRITING_SHARE = 0.1  # of the time, on average
 BURST_S = 0.5  # of writing at once: signals wait meanwhile
 MOST_NAMES = 50_000  # that are remembered to be those of OHLCV files: each batch of a journal has thousands
+LONG_JOURNAL = 32_000_000  # bytes; a scan of 2,000 markets adds as much in a day
+ROW_BYTES = 48  # of a candle there
 JOURNAL = "journal"  # what the journal is called in results
 
 Stamps = tuple[tuple[Path, files.Stamp], ...]
@@ -112,6 +115,8 @@ class CandleFiles:
             else:
                 self._keep(batch)
                 self._take_in(batch)
+                if self._is_held_up():
+                    self._keep_all()
 
     def candles(self, name: str, since_ms: int = 0) -> Rows:
         """All candles of a file since a moment, the waiting ones too; raises OSError."""
@@ -178,9 +183,23 @@ class CandleFiles:
                 self._schedule(name, 0.0 if at_once else _pace(name, file.stored, len(self._files)))
 
     def _keep(self, batch: Batch) -> None:
+        with self._journal_noted():
+            self._journal.append(batch)
+
+    def _keep_all(self) -> None:
+        """Everything that waits into a new segment, where the journal was refused or has lost its place."""
+        self._behind = True
+        if self._periods is None:
+            return
+        with self._lock:
+            everything = [(name, file.waiting) for name, file in self._files.items()]
+        with self._journal_noted():
+            self._journal.begin_anew([(name, candles) for name, candles in everything if len(candles)])
+
+    @contextmanager
+    def _journal_noted(self) -> Iterator[None]:
         try:
-            if batch:
-                self._journal.append(batch)
+            yield
         except OSError as error:
             self._behind, self._again_at = True, self._clock() + RETRY_S
             self._on_result(JOURNAL, error)
@@ -190,15 +209,9 @@ class CandleFiles:
             self._behind = False
             self._on_result(JOURNAL, None)
 
-    def _keep_all(self) -> None:
-        """Everything that waits into a new segment, where the journal was refused or has lost its place."""
-        self._behind = True
-        if self._periods is None:
-            return
-        self._journal.close()
-        with self._lock:
-            everything = [(name, file.waiting) for name, file in self._files.items()]
-        self._keep([(name, candles) for name, candles in everything if len(candles)])
+    def _is_held_up(self) -> bool:
+        """Whether the journal is long for the sake of few candles: those of a file that cannot be written."""
+        return self._journal.size > LONG_JOURNAL and self._journal.size > 4 * ROW_BYTES * self._totals.now()["waiting"]
 
     def _left_by_another(self) -> dict[str, Rows]:
         """What waits in the journal of a folder that we do not own."""
@@ -274,7 +287,7 @@ class CandleFiles:
             with self._journalling:
                 self._journal.settle(name, through)
                 if self._behind and not self._totals.now()["waiting"]:
-                    self._keep([])
+                    self._keep_all()
             self._on_result(name, None)
 
 

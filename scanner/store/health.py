@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,11 @@ class Health:
         with self._lock:
             self.not_kept += records
 
-    def raise_failures(self, prefixes: Sequence[str], refused: Mapping[Market, int] | None = None) -> None:
-        """Raise StoreFailure, with what was `refused`, if something fails whose name starts with one of `prefixes`."""
-        wanted = tuple(prefixes)
+    def raise_failures(self, names: Iterable[str], refused: Mapping[Market, int] | None = None) -> None:
+        """Raise StoreFailure, with what was `refused`, if one of `names` fails; ``ohlcv/`` names all in that folder."""
+        wanted = set(names)
         with self._lock:
-            failing = {what: cause for what, cause in self._failing.items() if what.startswith(wanted)}
+            failing = {what: cause for what, cause in self._failing.items() if wanted & {what, _folder_of(what)}}
         if failing:
             raise StoreFailure(_message(failing), refused)
 
@@ -82,6 +82,10 @@ class Health:
 
     def _is_measured(self) -> bool:
         return self._clock() - self._measured_at < MEASURE_S
+
+
+def _folder_of(what: str) -> str:
+    return what.partition("/")[0] + "/"
 
 
 def _cause(error: Exception) -> str:

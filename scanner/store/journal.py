@@ -206,6 +206,23 @@ class Journal:
         segment.size += len(text)
         self._count(segment, batch)
 
+    def begin_anew(self, batch: Batch) -> None:
+        """Have a batch on the medium in place of all there were: it holds every candle that is not in its file.
+
+        Raises
+        ------
+        OSError
+            It is not; the journal is as it was.
+        """
+        self.close()
+        older = len(self._segments)
+        if batch:
+            self.append(batch)
+        for segment in self._segments[:older]:
+            segment.waits.clear()
+        while self._segments and not self._segments[0].waits:
+            self._drop(self._segments.pop(0))
+
     def is_whole(self) -> bool:
         """Whether the segments are still where they were put."""
         return self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0
@@ -241,7 +258,8 @@ class Journal:
         if self._descriptor is not None and self._segments[-1].size < SEGMENT_BYTES:
             return self._descriptor
         self.close()
-        taken = [number_of(path) for path in self.folder.iterdir()]  # whatever has the name, a folder too
+        there = [*self.folder.iterdir(), *(segment.path for segment in self._segments)]  # folders too, and deleted ones
+        taken = [number_of(path) for path in there]
         path = self.folder / f"candles-{max(taken, default=0) + 1:08}.journal"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import StoreFailure
-from scanner.store import files, journal, ohlcv
+from scanner.store import candle_files, files, journal, ohlcv
 from scanner.store.journal import Journal, State
 from scanner.store.store import TrainingStore
 from tests.store.making import BTC, ETH, MIDNIGHT, Seconds, candles, listing
@@ -235,3 +236,43 @@ def test_many_candles_are_one_write(tmp_path, monkeypatch):
 def test_missing_volumes_survive():
     odd = ohlcv.Rows(np.array([MIDNIGHT]), np.array([[1.0, 2.0, 0.5, 1.5, np.nan]]))
     same(journal.read(journal.OPENING + journal.encode([("a", odd)])).batches, [[("a", odd)]])
+
+
+def test_one_file_that_cannot_be_written_does_not_make_the_journal_grow_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(candle_files, "LONG_JOURNAL", 3_000)
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 1_000)
+    obstacle = tmp_path / "ohlcv" / "binance_BTCUSDT_5m.parquet"
+    obstacle.mkdir(parents=True)
+    for store in abandoned(tmp_path):
+        with suppress(StoreFailure):
+            store.append_closed([(BTC, "5m", rows(0, 3))])
+        sizes = []
+        for number in range(100):
+            store.append_closed([(ETH, "5m", rows(number))])
+            store.write_candles(ETH, "5m")
+            sizes.append(store.health()["journal_bytes"])
+        assert (max(sizes) < 5_000, store.health()["waiting"]) == (True, 3)
+    obstacle.rmdir()
+    with TrainingStore(tmp_path) as again:
+        assert [len(again.candles(market, "5m")) for market in (BTC, ETH)] == [3, 100]
+
+
+def test_a_journal_begun_anew_holds_just_what_waits(tmp_path):
+    opened = Journal(tmp_path, tmp_path)
+    for batch in batches(3):
+        opened.append(batch)
+    waiting = [("a.parquet", rows(1))]
+    opened.begin_anew(waiting)
+    os.close(opened._descriptor)
+    same(Journal(tmp_path, tmp_path).replay(unread), [waiting])
+    assert len(listing(tmp_path)) == 1
+
+
+def test_a_journal_that_cannot_be_begun_anew_is_as_it_was(kept, monkeypatch):
+    again = Journal(kept, kept)
+    again.replay(unread)
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "write_all", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(OSError, match="full"):
+            again.begin_anew([("a.parquet", rows(9))])
+    same(Journal(kept, kept).replay(unread), batches(3))

@@ -152,6 +152,14 @@ def test_candles_that_cannot_be_written_wait_and_stay_readable(store):
     assert len(pd.read_parquet(obstacle)) == 3
 
 
+def test_a_file_that_fails_is_no_failure_of_a_market_whose_name_begins_alike(store):
+    (store.signals_path / "binance_BTCUSDT_2025-10-24.json").mkdir()
+    with pytest.raises(StoreFailure):
+        store.append_signals({BTC: [signal()]}, NOON)
+    store.append_signals({Market("binance", "BTC/USD"): [signal()]}, NOON)
+    assert len(array(store, "binance_BTCUSD_2025-10-24.json")) == 1
+
+
 def test_a_folder_that_cannot_be_made_degrades_and_recovers(tmp_path):
     (tmp_path / "data").write_text("a file where a folder should be")
     with TrainingStore(tmp_path / "data") as store:
