@@ -19,7 +19,7 @@ from scanner.timeframes import DAY_MS, MINUTE_MS
 
 CYCLE_MS = MINUTE_MS // 2
 STEP = 0.0005
-FOLDERS = ("signals", "clustering", "ohlcv", "gaps")
+FOLDERS = ("signals", "clustering", "gaps")
 
 
 class Day(Scan):
@@ -45,20 +45,18 @@ def main() -> None:
     for live_record in options.live_record:
         with tempfile.TemporaryDirectory() as folder:
             print(f"{live_record:<14}{day_line(Path(folder), live_record, options.markets, options.hours)}")
-    print("KB per market, of the files of that day; candles of all four timeframes without their histories")
+    print("KB per market, of the files of that day; candles are in bench_candles")
 
 
 def day_line(folder: Path, live_record: str, markets: int, hours: float) -> str:
     scan = Day(markets, str(folder), StreamConfig(live_record=live_record), hours=25)
     scan.at(START)
     scan.settle()
-    before = sum(path.stat().st_size for path in folder.glob("ohlcv/*.parquet"))
     for now_ms in range(MIDNIGHT, MIDNIGHT + int(hours * DAY_MS / 24), CYCLE_MS):
         scan.at(now_ms + 1)
     scan.store.close()
-    signals = sum(path.read_bytes().count(b"\n{") for path in folder.glob("signals/*"))
-    sizes = {name: sum(path.stat().st_size for path in folder.glob(f"{name}/*")) for name in FOLDERS}
-    sizes["ohlcv"] -= before
+    signals = sum(path.read_bytes().count(b"\n{") for path in folder.glob("signals/[!.]*"))
+    sizes = {name: sum(path.stat().st_size for path in folder.glob(f"{name}/[!.]*")) for name in FOLDERS}
     share = 24 / hours / markets
     return "".join(f"{size * share / 1000:>13,.0f} KB" for size in sizes.values()) + f"{signals * share:>16,.0f}"
 

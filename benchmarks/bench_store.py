@@ -1,8 +1,10 @@
 """What keeping costs, and whether it grows: ``python -m benchmarks.bench_store``.
 
-records   one more signal in a day file of N, next to reading the file, adding to it and writing it again
-candles   one more 5m candle of a market with N days kept, its share of rewriting the Parquet file included
-closing   all timeframes of many markets closing in one cycle: until the candles are on the medium
+records   one more signal or cluster in a day file of N, next to reading the file, adding to it and writing it again
+candles   one more 5m candle of a market with N days kept, its share of rewriting the Parquet file included, next to
+          reading the whole history, merging and writing it again
+closing   all timeframes of many markets closing in one cycle: until the candles are on the medium and readable, and
+          what is left for later
 """
 
 from __future__ import annotations
@@ -13,19 +15,19 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from scanner.markets import Market
 from scanner.records import iso
 from scanner.store import arrays, ohlcv, parts
 from scanner.store.candle_files import FILES_AT_THAT_PACE, REWRITE_S, ROWS_AT_THAT_PACE
 from scanner.store.daily import DayFile
-from scanner.store.names import candle_file
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
 
@@ -38,45 +40,56 @@ TIMEFRAMES = ("5m", "1h", "4h", "1d")
 def main() -> None:
     options = _options()
     logging.basicConfig(level="ERROR")
-    print(f"{'records in the file':>20}{'append':>12}{'read, add, write':>20}")
-    for count in options.records:
-        with folder() as path:
-            print(f"{count:>20,}{append_us(path, count):>9,.0f} us{rewrite_us(path, count):>17,.0f} us")
-    print(f"\n{'days of 5m kept':>20}{'journal':>12}{'rewrite':>12}{'per candle':>14}{'head':>12}{'parts':>8}")
+    for kind, one in (("signals", record), ("clusters", cluster)):
+        _print(f"{kind} in the file", "append", "of the first", "read, add, write", "of the first")
+        costs = dict[int, tuple[float, float]]()
+        for count in options.records:
+            with folder() as path:
+                costs[count] = append_us(path, one, count), rewrite_us(path, one, count)
+            first = costs[options.records[0]]
+            told = [[f"{us:,.0f} us", f"{us / us1:.2f}x"] for us, us1 in zip(costs[count], first, strict=True)]
+            _print(f"{count:,}", *told[0], *told[1])
+        print()
+    _print("days of 5m kept", "journal", "rewrite", "per candle", "read, merge, write", "head", "parts")
     for days in options.days:
         with folder() as path:
-            print(candle_line(path, days))
-    print(f"\n{'markets':>20}{'candles':>12}{'on the medium':>16}{'again at a start':>20}")
+            _print(*candle_costs(path, days))
+    print()
+    _print("markets", "candles", "stored in", "waiting", "in files after", "again at a start")
     for markets in options.markets:
         with folder() as path:
-            print(closing_line(path, markets))
+            _print(*closing(path, markets))
 
 
-def append_us(path: Path, count: int) -> float:
+def _print(*cells: str) -> None:
+    print("".join(f"{cell:>20}" for cell in cells), flush=True)
+
+
+def append_us(path: Path, one: Callable[[int], dict[str, Any]], count: int) -> float:
     """Microseconds of one append to an array of `count` records, the median of many."""
     file = path / "binance_BTCUSDT_2026-01-01.json"
-    file.write_bytes(arrays.whole([arrays.encode(record(number)) for number in range(count)]))
+    file.write_bytes(arrays.whole([arrays.encode(one(number)) for number in range(count)]))
     day = DayFile(file, lambda record: None)
     for number in range(3):  # the first makes the twin
-        day.append([arrays.encode(record(count + number))])
-    times = [timed(lambda: day.append([arrays.encode(record(count))])) for _ in range(500)]
+        day.append([arrays.encode(one(count + number))])
+    times = [timed(lambda: day.append([arrays.encode(one(count))])) for _ in range(2000)]
     day.close()
     return 1e6 * statistics.median(times)
 
 
-def rewrite_us(path: Path, count: int) -> float:
+def rewrite_us(path: Path, one: Callable[[int], dict[str, Any]], count: int) -> float:
     """Microseconds of adding a record by reading the whole file and writing it again."""
     file = path / "again.json"
-    file.write_text(json.dumps([record(number) for number in range(count)]))
+    file.write_text(json.dumps([one(number) for number in range(count)]))
 
     def once() -> None:
         records = json.loads(file.read_text())
-        file.write_text(json.dumps([*records, record(count)]))
+        file.write_text(json.dumps([*records, one(count)]))
 
     return 1e6 * statistics.median(timed(once) for _ in range(3))
 
 
-def candle_line(path: Path, days: int) -> str:
+def candle_costs(path: Path, days: int) -> list[str]:
     with TrainingStore(path) as store:
         store.append_closed([(BTC, "5m", history(NOW - days * DAY_MS, NOW))])
         store.flush()
@@ -88,17 +101,25 @@ def candle_line(path: Path, days: int) -> str:
         (head,) = store.ohlcv_path.glob("*_5m.parquet")
         rows = len(store.candles(BTC, "5m", parts.cut_ms(store.candles(BTC, "5m"), "5m")))
         size, count = head.stat().st_size, len(list(store.ohlcv_path.glob("*-20*.parquet")))
+        whole = path / "whole.parquet"
+        whole.write_bytes(ohlcv.encode(store.candles(BTC, "5m")))
+        plain_s = statistics.median(timed(lambda: read_merge_write(whole)) for _ in range(3))
     journal_s, rewrite_s = statistics.median(adds), statistics.median(rewrites)
     between = REWRITE_S * max(1.0, rows / ROWS_AT_THAT_PACE) * max(1.0, 8_000 / FILES_AT_THAT_PACE) * 0.75
     each_s = journal_s + rewrite_s * STEP / 1000 / max(between, STEP / 1000)
-    return (
-        f"{days:>20,}{journal_s * 1e6:>9,.0f} us{rewrite_s * 1e6:>9,.0f} us{each_s * 1e6:>11,.0f} us"
-        f"{size / 1e6:>9.2f} MB{count:>8}"
-    )
+    told = [f"{each * 1e6:,.0f} us" for each in (journal_s, rewrite_s, each_s, plain_s)]
+    return [f"{days:,}", *told, f"{size / 1e6:.2f} MB", str(count)]
 
 
-def closing_line(path: Path, markets: int) -> str:
-    """All timeframes of all markets close, in a folder that has their histories; the best of five cycles, one write."""
+def read_merge_write(file: Path) -> None:
+    """What pandas users do for one more candle."""
+    frame = pd.read_parquet(file)
+    one = frame.tail(1).assign(timestamp=frame["timestamp"].iloc[-1] + pd.Timedelta(STEP, "ms"))
+    pd.concat([frame, one]).to_parquet(file)
+
+
+def closing(path: Path, markets: int) -> list[str]:
+    """All timeframes of all markets close, in a folder that has their histories; the median of five cycles."""
     named = [Market("binance", f"C{number}/USDT") for number in range(markets)]
     store = TrainingStore(path)
     store.open()
@@ -107,19 +128,24 @@ def closing_line(path: Path, markets: int) -> str:
     times = []
     for cycle in range(5):
         closed = [(m, t, history(NOW + cycle * STEP, NOW + (cycle + 1) * STEP)) for m in named for t in TIMEFRAMES]
-        times.append(timed(lambda closed=closed: store._candles.add_all(named_rows(closed))))  # type: ignore[misc]
+        times.append(timed(lambda closed=closed: store.append_closed(closed)))  # type: ignore[misc]
     waiting = store.waiting
     store._ownership.give_back()  # as if it had been killed
     again = TrainingStore(path)
     start_s = timed(again.open)
     if again.waiting < waiting:  # more, where a segment holds some that are in their files
         raise SystemExit(f"{waiting} candles waited, {again.waiting} are there again")
+    later_s = timed(again.flush)
     again.close(within_s=0)
-    return f"{markets:>20,}{markets * len(TIMEFRAMES):>12,}{min(times) * 1e3:>13,.0f} ms{start_s * 1e3:>17,.0f} ms"
-
-
-def named_rows(closed: Sequence[tuple[Market, str, ohlcv.Rows]]) -> list[tuple[str, ohlcv.Rows]]:
-    return [(candle_file(market, timeframe), rows) for market, timeframe, rows in closed]
+    candles, stored_ms = markets * len(TIMEFRAMES), statistics.median(times) * 1e3
+    return [
+        f"{markets:,}",
+        f"{candles:,}",
+        f"{stored_ms:,.0f} ms",
+        f"{waiting:,}",
+        f"{later_s:,.1f} s",
+        f"{start_s * 1e3:,.0f} ms",
+    ]
 
 
 def history(start_ms: int, end_ms: int) -> ohlcv.Rows:
@@ -131,6 +157,11 @@ def history(start_ms: int, end_ms: int) -> ohlcv.Rows:
 def record(number: int) -> dict[str, Any]:
     scores = {"momentum_score": 61.25, "reversion_score": 38.5, "combined_score": 52.15, "cluster_strength": 0.4}
     return {"symbol": "BTC/USDT", "exchange": "binance", "timeframe": "5m", "timestamp": iso(NOW + number), **scores}
+
+
+def cluster(number: int) -> dict[str, Any]:
+    found = {"type": "buying", "intensity": 7, "volume_ratio": 1.64, "follow_through": 0.75, "cluster_strength": 0.4}
+    return {"symbol": "BTC/USDT", "exchange": "binance", "timeframe": "5m", "timestamp": iso(NOW + number), **found}
 
 
 def timed(work: Callable[[], object]) -> float:

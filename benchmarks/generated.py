@@ -70,7 +70,7 @@ class GeneratedGateway:
             began_s = time.process_time()
             answers = [self._answer(request) for request in wanted[start : start + size]]
             self.spent_s += time.process_time() - began_s
-            yield CandleSweep(EXCHANGE, answers, [], [])
+            yield CandleSweep(EXCHANGE, answers, [], [], is_last=start + size >= len(wanted))
 
     def _answer(self, request: CandleRequest) -> CandleAnswer:
         first, walk = self._walks[request.timeframe]
