@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +41,7 @@ class Server:
 
     def call(self) -> None:
         """Ask by a new connection from here on; those before stay open."""
-        self._calls.append(HTTPConnection(self._host, timeout=10))
+        self._calls.append(HTTPConnection(self._host, timeout=5))
 
     def close(self) -> None:
         for call in self._calls:
@@ -78,6 +78,21 @@ class Server:
         for _ in range(candles):
             seen = wait_for(lambda before=seen: found if (found := self.newest()) > before else None)  # type: ignore[misc]
         return seen
+
+    def scan_on_for_new_callers(self) -> None:
+        """The same for one candle by new connections; one that is not answered is followed by another."""
+
+        def newer() -> bool:
+            self.call()
+            try:
+                return self.newest() > seen
+            except (HTTPException, OSError):
+                return False
+            finally:
+                self._calls.pop().close()
+
+        seen = self.newest()
+        wait_for(newer)
 
     def losses(self) -> list[dict[str, Any]]:
         """What the gap ledger says of records that were not kept."""

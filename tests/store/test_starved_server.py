@@ -70,9 +70,8 @@ def test_gunicorns_worker_outlives_a_lack_of_descriptors(tmp_path: Path) -> None
         with starving.no_descriptors(server):
             server.child.wait_until_said("cannot be written: Too many open files")
             server.scan_on()
-            server.call()
-            server.scan_on(1)
-        wait_for(lambda: server.store()["state"] == "ok")
+            server.scan_on_for_new_callers()
+        server.wait_for_state("ok")
         assert lost(server.losses()) == server.store()["not_kept"]
         server.tell("stop")
         assert server.child.err.count("Booting worker") == 1
