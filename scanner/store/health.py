@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import threading
@@ -20,6 +21,7 @@ from scanner.store import names
 logger = logging.getLogger(__name__)
 
 MEASURE_S = 30.0  # how old the size of the folder may be
+EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}  # what no file alone is the cause of
 
 
 class Health:
@@ -29,20 +31,19 @@ class Health:
         self.not_kept = 0
         self._base, self._clock = base, clock
         self._lock = threading.Lock()
-        self._failing: dict[str, str] = {}
+        self._failing: dict[str, Exception] = {}
         self._size, self._measured_at = {"files": 0, "bytes": 0}, -math.inf
         self._measuring = threading.Lock()
 
     def note(self, what: str, error: Exception | None) -> None:
         """Remember how the last attempt on `what` went; the log hears of changes only."""
-        cause = None if error is None else _cause(error)
         with self._lock:
             before = self._failing.pop(what, None)
-            if cause is not None:
-                self._failing[what] = cause
-        if cause is not None and before is None:
-            logger.error("%s cannot be written: %s", what, cause)
-        elif cause is None and before is not None:
+            if error is not None:
+                self._failing[what] = error
+        if error is not None and before is None:
+            logger.error("%s cannot be written: %s", what, _cause(error))
+        elif error is None and before is not None:
             logger.warning("%s can be written again", what)
 
     def lose(self, records: int) -> None:
@@ -53,18 +54,31 @@ class Health:
         """Raise StoreFailure, with what was `refused`, if one of `names` fails; ``ohlcv/`` names all in that folder."""
         wanted = set(names)
         with self._lock:
-            failing = {what: cause for what, cause in self._failing.items() if wanted & {what, _folder_of(what)}}
+            failing = {what: error for what, error in self._failing.items() if wanted & {what, _folder_of(what)}}
         if failing:
             raise StoreFailure(_message(failing), refused)
 
+    def raise_general(self) -> None:
+        """Raise StoreFailure for a failure that no file alone is the cause of: the next file will fare no better."""
+        for what, error in self._now().items():
+            if isinstance(error, OSError) and error.errno in EVERYWHERE:
+                raise StoreFailure(_message({what: error}))
+
+    def failing(self) -> dict[str, str]:
+        """What cannot be written at present, and why."""
+        return {what: _cause(error) for what, error in self._now().items()}
+
     def report(self) -> dict[str, Any]:
-        with self._lock:
-            failing = dict(self._failing)
+        failing = self._now()
         whole = str(self._base)
         if whole in failing:  # which explains the others
             failing = {whole: failing[whole]} | failing
         state = "degraded" if failing else "ok"
         return {"state": state, "cause": _message(failing) if failing else None} | self._measured()
+
+    def _now(self) -> dict[str, Exception]:
+        with self._lock:
+            return dict(self._failing)
 
     def _measured(self) -> dict[str, int]:
         """The size of the folder; one caller at a time measures it, and only the first of all is waited for."""
@@ -92,10 +106,10 @@ def _cause(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _message(failing: dict[str, str]) -> str:
-    what, cause = next(iter(failing.items()))
+def _message(failing: dict[str, Exception]) -> str:
+    what, error = next(iter(failing.items()))
     others = f" (and {len(failing) - 1} more)" if len(failing) > 1 else ""
-    return f"{what} cannot be written: {cause}{others}"
+    return f"{what} cannot be written: {_cause(error)}{others}"
 
 
 def size_of(base: Path) -> dict[str, int]:

@@ -121,7 +121,7 @@ class TrainingStore(StoreReader):
         try:
             self._own()
             if must_write:
-                folders.require_writable((self.base_path, *self._folders))
+                self.require_writable()
         except FolderInUse:
             self._is_open = False
             raise
@@ -130,6 +130,19 @@ class TrainingStore(StoreReader):
                 self.close()
                 raise
             logger.warning("%s", error)
+
+    def require_writable(self) -> None:
+        """Nothing to say where some files alone cannot be written.
+
+        Raises
+        ------
+        StoreFailure
+            The folder, or one of those in it, takes no files: there is no room, or no permission, or it is not ours.
+        """
+        self._own()
+        self._health.raise_failures([str(self.base_path), JOURNAL, MEDIUM])
+        self._health.raise_general()
+        folders.require_writable((self.base_path, *self._folders))
 
     def flush(self) -> None:
         """Write all that waits, and have everything on the medium.
@@ -291,6 +304,10 @@ class TrainingStore(StoreReader):
     def losses(self) -> list[Gap]:
         """What could not be kept and is not in the gap ledger yet, as a rule because it is not over."""
         return self._losses.lasting()
+
+    def failing(self) -> dict[str, str]:
+        """What cannot be written at present, ``ohlcv/binance_BTCUSDT_5m.parquet``, and why."""
+        return self._health.failing()
 
     def state_losses(self) -> None:
         """No more records will come: what of them could not be kept goes into the gap ledger.

@@ -35,7 +35,8 @@ Records = dict[tuple[str, ...], dict[str, Any]]
 
 def signals(folder: Path) -> Records:
     """What is on disk, each once."""
-    found = [record for path in (folder / "signals").glob("*.json") for record in json.loads(path.read_text())]
+    paths = [path for path in (folder / "signals").glob("*.json") if path.is_file()]
+    found = [record for path in paths for record in json.loads(path.read_text())]
     keyed = {
         (record["exchange"], record["symbol"], record["timeframe"], record["candle_time"]): record for record in found
     }

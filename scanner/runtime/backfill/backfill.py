@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from scanner.config import StreamConfig
+from scanner.errors import StoreFailure
 from scanner.gateway.gateway import Gateway
 from scanner.markets import Market
 from scanner.order import Capacity, StartOrder
@@ -22,6 +24,7 @@ from scanner.runtime.backfill.reach import Reach, panel_lengths, reaches
 from scanner.runtime.backfill.surroundings import surroundings
 from scanner.runtime.venue import Venue
 from scanner.store.intervals import Span
+from scanner.store.names import GAPS, LATE
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS
 
@@ -29,6 +32,7 @@ SHARE = 0.75  # of the weight that may be used: a scan beside this finds the res
 LISTING_S = 60.0  # within which an exchange has to list its markets
 LOOK_S = 0.05
 PRICE_INTERVAL_S = 60.0  # no prices are asked for; little weight is kept back for them
+LEDGERS = (f"{GAPS}/", f"{LATE}/")
 CELLS = 400_000  # candles of the base timeframe worked on together: some 200 MB
 
 
@@ -55,6 +59,7 @@ class Backfill:
         self._order, self._days, self._venue, self._store = order, days, venue, store
         self._stopping = threading.Event()
         self.meter, self.report = Meter(), Report()
+        self._incomplete: set[Part] = set()
         self._gateway = Gateway(
             venue.specs,
             order.symbols,
@@ -83,16 +88,20 @@ class Backfill:
         Raises
         ------
         StoreFailure
-            The folder cannot be read or written to; what was kept before is kept.
+            The folder cannot be read or written to; what was kept before is kept. A file that fails costs its market
+            alone, and is in `report.failed`.
         """
         try:
             self._gateway.start()
             markets = self._listed()
-            incomplete = self._fetch(markets)
+            self._fetch(markets)
         finally:
             self._gateway.stop()
         if not self._stopping.is_set():
-            self._make(markets, incomplete)
+            self._make(markets)
+        for name, why in self._store.failing().items():
+            if name.startswith(LEDGERS):
+                self.report.failed[name] = f"cannot be written: {why}"
 
     def _listed(self) -> dict[str, tuple[Market, ...]]:
         """The markets of every exchange that has listed them in time."""
@@ -113,8 +122,8 @@ class Backfill:
                 self.report.failed[name] = f"{state.state}: {state.cause or 'has not listed its markets'}"
         return listed
 
-    def _fetch(self, markets: Mapping[str, Sequence[Market]]) -> dict[Part, str]:
-        """Fetch on a thread per exchange, so that none delays another; what is still missing, and why."""
+    def _fetch(self, markets: Mapping[str, Sequence[Market]]) -> None:
+        """Fetch on a thread per exchange, so that none delays another."""
         self.meter.begin(CANDLES)
         self._reaches = {name: self._reach(name) for name in markets}
         works = [
@@ -125,19 +134,26 @@ class Backfill:
             with ThreadPoolExecutor(len(works), thread_name_prefix="backfill") as pool:
                 for outcome in [pool.submit(work) for work in works]:
                     outcome.result()
-        incomplete: dict[Part, str] = {}
         for work in works:
             self.report.add(work.report)
-            incomplete |= work.incomplete
-        self.report.failed |= {f"{market} {timeframe}": why for (market, timeframe), why in incomplete.items()}
+            for part, why in work.incomplete.items():
+                self._lack(part, why)
         for name in markets:
             heal(self._store, name, self._order.config.base_timeframe)
-        return incomplete
+
+    def _lack(self, part: Part, why: str) -> None:
+        """Candles of a market and timeframe are missing, and so it gets no signals this time."""
+        self._incomplete.add(part)
+        self.report.failed.setdefault(f"{part[0]} {part[1]}", why)
+
+    def _unreadable(self, timeframe: str, market: Market, failure: StoreFailure) -> None:
+        self._store.require_writable()
+        self._lack((market, timeframe), str(failure))
 
     def _reach(self, exchange: str) -> dict[str, Reach]:
         return reaches(self._order.config, self._days, self._gateway.now_ms(exchange))
 
-    def _make(self, markets: Mapping[str, Sequence[Market]], incomplete: Mapping[Part, str]) -> None:
+    def _make(self, markets: Mapping[str, Sequence[Market]]) -> None:
         """The signals of all days, some days at a time, of all markets together: breadth and regime are of them all."""
         everyone = [market for own in markets.values() for market in own]
         if not everyone:
@@ -152,7 +168,7 @@ class Backfill:
         for stretch in stretches:
             made = self._made(everyone, stretch, reach)
             for row, market in enumerate(everyone):
-                own = [each[row] for each in made if (market, each[row].timeframe) not in incomplete]
+                own = [each[row] for each in made if (market, each[row].timeframe) not in self._incomplete]
                 if own:
                     keeping.keep(market, own, lambda: not self._stopping.is_set())
                 self.meter.add(1)
@@ -170,7 +186,8 @@ class Backfill:
             if last < first:
                 continue
             since = max(first - (lengths[timeframe] - 1) * step, 0)
-            panel = read_panel(self._store, markets, timeframe, since, last)
+            unreadable = partial(self._unreadable, timeframe)
+            panel = read_panel(self._store, markets, timeframe, since, last, unreadable)
             if around is None:
                 around = surroundings(panel, first, lengths[base] - 1, config)
             made.append(make(panel, timeframe, first, around, config, at_ms))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -89,7 +89,9 @@ class Fetching:
         ledger, found = self._store.gaps.read(exchange=self._exchange), []
         for market in self._markets:
             for timeframe, reach in self._reaches.items():
-                held = self._held(market, timeframe)
+                held = self._found(market, timeframe)
+                if held is None:
+                    continue
                 explained = untraded(ledger, market, timeframe)
                 asks = requests(market, timeframe, missing(reach, held, explained))
                 self.report.held[timeframe] += len(held)
@@ -99,6 +101,23 @@ class Fetching:
                 found += asks
         self._meter.expect(sum(ask.limit for ask in found))
         return found
+
+    def _found(self, market: Market, timeframe: str) -> Int | None:
+        """What is held, and is in its file now whatever run it is from; None where that file cannot be read."""
+        held = None
+        with self._costing((market, timeframe)):
+            held = self._held(market, timeframe)
+            self._store.write_candles(market, timeframe)
+        return held
+
+    @contextmanager
+    def _costing(self, part: Part) -> Iterator[None]:
+        """Where the file of one market and timeframe fails, that costs no more than these."""
+        try:
+            yield
+        except StoreFailure as failure:
+            self._store.require_writable()
+            self.incomplete.setdefault(part, str(failure))
 
     def _held(self, market: Market, timeframe: str) -> Int:
         """int64[n]: open times of the candles in the store that are wanted."""
@@ -145,15 +164,16 @@ class Fetching:
         columns = (answer.open, answer.high, answer.low, answer.close, answer.volume)
         kept = rows(answer.open_time[final], [column[final] for column in columns])
         if len(kept):
-            self._store.append_closed([(*part, kept)], answer.began_ms)
+            with self._costing(part):  # the candles wait in the journal
+                self._store.append_closed([(*part, kept)], answer.began_ms)
         self.report.candles[request.timeframe] += len(kept)
         self.report.requests += 1
         self._meter.add(request.limit)
         self._open[part].discard(request)
         if not self._open[part] and part not in self.incomplete:
-            with suppress(StoreFailure):  # in the store's health; the candles wait
+            with self._costing(part):
                 self._store.write_candles(*part)
-            self._explain(part)
+                self._explain(part)
 
     def _explain(self, part: Part) -> None:
         """Note what nobody traded, up to the newest candle of a market and timeframe."""
@@ -169,7 +189,11 @@ class Fetching:
 
     def _explain_ends(self) -> None:
         """Note what nobody traded after the newest candle of a market, up to where the exchange has shown life."""
-        newest = {part: int(held[-1]) for part in self._asked if len(held := self._held(*part))}
+        newest: dict[Part, int] = {}
+        for part in self._asked:
+            with self._costing(part):
+                if len(held := self._held(*part)):
+                    newest[part] = int(held[-1])
         for (market, timeframe), last in newest.items():
             step = length_ms(timeframe)
             alive = max(other for (_, same), other in newest.items() if same == timeframe)

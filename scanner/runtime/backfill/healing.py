@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scanner.errors import StoreFailure
 from scanner.markets import Market
 from scanner.store.gaps import BACKFILLED, DOWN, NO_TRADE, OUTAGE, Gap
 from scanner.store.store import TrainingStore
@@ -14,7 +15,7 @@ def heal(store: TrainingStore, exchange: str, base: str) -> None:
     Raises
     ------
     StoreFailure
-        A file cannot be read.
+        The folder or the gap ledger cannot be read; a market whose file cannot be has not all its candles.
     """
     kept = [market for market in store.markets() if market.exchange == exchange]
     gaps = [gap for gap in store.gaps.read(exchange=exchange) if gap.cause in (DOWN, OUTAGE) and not gap.backfilled]
@@ -26,7 +27,10 @@ def heal(store: TrainingStore, exchange: str, base: str) -> None:
 
 def _is_whole(store: TrainingStore, market: Market, base: str, gap: Gap) -> bool:
     """Whether a market has all its candles of a gap, and some after it."""
-    held, step = store.candles(market, base).open_time, length_ms(base)
+    try:
+        held, step = store.candles(market, base).open_time, length_ms(base)
+    except StoreFailure:
+        return False
     if not len(held) or held[-1] + step < open_time_of(gap.span[1], step):
         return False
     holes = (hole for hole in store.holes(market, base) if hole.cause != NO_TRADE)

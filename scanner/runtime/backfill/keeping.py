@@ -9,8 +9,9 @@ import numpy as np
 
 from scanner.config import StreamConfig
 from scanner.core.candles import Int
+from scanner.errors import StoreFailure
 from scanner.markets import Market
-from scanner.records import iso
+from scanner.records import iso, utc
 from scanner.runtime.backfill.making import Made
 from scanner.runtime.backfill.progress import Report
 from scanner.runtime.columns import About, Record, Rows, cluster_record, records
@@ -30,6 +31,8 @@ class Keeping:
     def keep(self, market: Market, made: Sequence[Made], go_on: Callable[[], bool]) -> None:
         """Keep the signals of one market, all timeframes of a day together, until told not to go on.
 
+        A day whose file fails is missing in the report, and is made again by a later run.
+
         Raises
         ------
         StoreFailure
@@ -43,7 +46,12 @@ class Keeping:
                 record | {"backfilled": True, "as_of": iso(closed_ms + grace_ms)}
                 for record, closed_ms in zip(records(rows, abouts), closes.tolist(), strict=True)
             ]
-            self._append(market, found, closes.tolist(), int(rows["at_ms"][0]))
+            try:
+                self._append(market, found, closes.tolist(), int(rows["at_ms"][0]))
+            except StoreFailure as failure:
+                self._store.require_writable()
+                day = utc(int(rows["candle_time"][0])).date()
+                self._report.failed[f"{market} {day}"] = str(failure)
 
     def _append(self, market: Market, found: Sequence[Record], closes: Sequence[int], at_ms: int) -> None:
         """Clusters first: a day whose signals are there is not looked at again after a kill."""
@@ -54,8 +62,8 @@ class Keeping:
         ]
         if clusters:
             self._store.append_clusters({market: clusters}, at_ms)
+            self._report.clusters.update(cluster["timeframe"] for cluster in clusters)
         self._store.append_signals({market: found}, at_ms)
-        self._report.clusters.update(cluster["timeframe"] for cluster in clusters)
         self._report.signals.update((record["timeframe"], record["signal_type"]) for record in found)
 
     def _unknown(self, market: Market, made: Made) -> Made:

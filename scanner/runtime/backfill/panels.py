@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from scanner.core.candles import Candles, Int
 from scanner.core.panel import Panel
+from scanner.errors import StoreFailure
 from scanner.markets import Market
 from scanner.store.ohlcv import Rows
 from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms
 
 
-def read_panel(store: StoreReader, markets: Sequence[Market], timeframe: str, since_ms: int, last_ms: int) -> Panel:
+def read_panel(
+    store: StoreReader,
+    markets: Sequence[Market],
+    timeframe: str,
+    since_ms: int,
+    last_ms: int,
+    on_failure: Callable[[Market, StoreFailure], object],
+) -> Panel:
     """The candles that open from `since_ms` to `last_ms`, both on the grid.
 
-    Raises
-    ------
-    StoreFailure
-        A file cannot be read.
+    Parameters
+    ----------
+    on_failure : callable
+        Is told of each market whose file cannot be read; its row has no candles.
     """
     step = length_ms(timeframe)
     panel = Panel(len(markets), step, (last_ms - since_ms) // step + 1)
     panel.advance_to(last_ms)
     for row, market in enumerate(markets):
-        kept = _between(store.candles(market, timeframe, since_ms), since_ms, last_ms)
+        try:
+            kept = _between(store.candles(market, timeframe, since_ms), since_ms, last_ms)
+        except StoreFailure as failure:
+            on_failure(market, failure)
+            continue
         panel.put(np.full(len(kept), row), kept.open_time, Candles(*kept.values.T))
     panel.fill(_alive_through(panel, markets), panel.length)
     return panel

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from scanner.errors import BadAnswer, ExchangeFailure
+from scanner.errors import BadAnswer, ExchangeFailure, StoreFailure
 from scanner.gateway.answers import CandleAnswer, CandleRequest, CandleSweep, WeightState
 from scanner.markets import Market
 from scanner.runtime.backfill.fetching import TRIES, Fetching
 from scanner.runtime.backfill.progress import Meter
 from scanner.runtime.backfill.reach import Reach
+from scanner.store.candle_file import CandleFile
 from scanner.store.gaps import NO_TRADE
+from scanner.store.ohlcv import Rows
 from scanner.store.store import TrainingStore
 from scanner.timeframes import MINUTE_MS
 
@@ -73,6 +77,17 @@ def fetched(exchange: Exchange, store: TrainingStore, stopping: threading.Event 
     work = Fetching("binance", markets, REACH, exchange, store, Meter(), stopping or threading.Event())  # type: ignore[arg-type]
     work()
     return work
+
+
+def refusing(read: Callable[..., Rows], which: Market) -> Callable[..., Rows]:
+    """As `read`, but for the file of one market."""
+
+    def candles(market: Market, timeframe: str, since_ms: int = 0) -> Rows:
+        if market == which:
+            raise StoreFailure("ohlcv/new: cannot be read: Permission denied")
+        return read(market, timeframe, since_ms)
+
+    return candles
 
 
 def slots(store: TrainingStore, market: Market) -> list[int]:
@@ -143,6 +158,49 @@ def test_a_market_that_fails_is_its_own_and_is_told(store: TrainingStore) -> Non
     assert sum(ask.market == NEW for ask in exchange.asked) == 3 * TRIES
     assert slots(store, OLD) == list(range(LAST + 1))
     assert store.gaps.read() == []
+
+
+def test_a_file_that_cannot_be_read_costs_its_market_alone(
+    store: TrainingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = Exchange(NEW=range(LAST + 1), OLD=range(LAST + 1))
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "candles", refusing(store.candles, NEW))
+        work = fetched(exchange, store)
+        assert work.incomplete == {(NEW, "5m"): "ohlcv/new: cannot be read: Permission denied"}
+    assert {ask.market for ask in exchange.asked} == {OLD}
+    assert slots(store, OLD) == list(range(LAST + 1))
+    assert fetched(exchange, store).incomplete == {}
+    assert {ask.market for ask in exchange.asked} == {NEW}
+
+
+def test_a_file_that_cannot_be_written_costs_its_market_alone(store: TrainingStore) -> None:
+    exchange = Exchange(NEW=range(LAST + 1), OLD=range(LAST + 1))
+    path = store.ohlcv_path / "binance_NEWUSDT_5m.parquet"
+    path.mkdir()
+    told = {(NEW, "5m"): f"ohlcv/{path.name} cannot be written: {path.name} is a folder"}
+    assert fetched(exchange, store).incomplete == told
+    assert slots(store, OLD) == slots(store, NEW) == list(range(LAST + 1))
+    assert fetched(exchange, store).incomplete == told
+    assert exchange.asked == []
+    path.rmdir()
+    assert fetched(exchange, store).incomplete == {}
+    assert exchange.asked == []
+    assert path.is_file()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EMFILE])
+def test_a_folder_that_cannot_be_written_to_ends_it(
+    code: int, store: TrainingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    exchange = Exchange(**{f"M{number}": range(LAST + 1) for number in range(40)})
+    monkeypatch.setattr(CandleFile, "write", refuse)
+    with pytest.raises(StoreFailure, match=os.strerror(code)):
+        fetched(exchange, store)
+    assert len(exchange.asked) < 40
 
 
 def test_nothing_is_asked_for_after_a_stop(store: TrainingStore) -> None:

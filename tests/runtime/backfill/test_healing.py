@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 
 from scanner.markets import Market
 from scanner.runtime.backfill.healing import heal
+from scanner.store import candle_file
 from scanner.store.gaps import DOWN, NO_TRADE, Gap
+from scanner.store.ohlcv import Rows
 from scanner.store.store import TrainingStore
 from scanner.timeframes import MINUTE_MS
 
@@ -46,6 +50,21 @@ def test_all_markets_have_it(store: TrainingStore) -> None:
 def test_one_market_still_lacks_it(store: TrainingStore) -> None:
     keep(store, BTC, range(30))
     keep(store, ETH, range(12), range(20, 30))
+    assert healed(store) is False
+
+
+def test_the_file_of_one_market_cannot_be_read(store: TrainingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(store, BTC, range(30))
+    keep(store, ETH, range(30))
+    store.flush()
+    read = candle_file.read
+
+    def refuse(path: Path, since_ms: int | None = None) -> Rows:
+        if "ETHUSDT" in path.name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path, since_ms)
+
+    monkeypatch.setattr(candle_file, "read", refuse)
     assert healed(store) is False
 
 
