@@ -45,22 +45,22 @@ class CandleFile:
     ----------
     path : Path
         The head; parts lie beside it.
-    periods : iterable of str
-        Which parts there are.
+    periods : iterable of str, optional
+        Which parts there are; by default those there are whenever somebody reads.
 
     Attributes
     ----------
     stored : int
         Candles in the head when it was last written.
-    periods : frozenset of str
-        The parts.
+    periods : frozenset of str or None
+        The parts; None where another process may make more of them.
     """
 
-    def __init__(self, path: Path, totals: Totals, periods: Iterable[str] = ()) -> None:
+    def __init__(self, path: Path, totals: Totals, periods: Iterable[str] | None = None) -> None:
         self.path, self._totals = path, totals
         self.stored = 0
         self._timeframe = names.timeframe_of(path.name)
-        self.periods = frozenset(periods)
+        self.periods = None if periods is None else frozenset(periods)
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._refused = False  # whether the last write failed
@@ -99,9 +99,7 @@ class CandleFile:
         waiting = self.waiting  # taken before the files are read: a rewrite in between must not hide it
         head = _forgiving(self.path)  # and the head before the parts, which candles move to
         first_ms = int(head.open_time[0]) if len(head) else None
-        older = [period for period in sorted(self.periods) if parts.end_ms(period) > since_ms]
-        if first_ms is not None and first_ms <= since_ms:
-            older = []
+        older = self._periods_after(since_ms) if first_ms is None or first_ms > since_ms else []
         history = ohlcv.joined([_forgiving(self._part(period)) for period in older])
         return ohlcv.merge(ohlcv.merge(history, head), waiting).since(since_ms)
 
@@ -110,7 +108,7 @@ class CandleFile:
         head = _passing_over(self.path, since_ms)
         if len(head) and head.open_time[0] <= since_ms:
             return head
-        older = [_passing_over(self._part(each)) for each in sorted(self.periods) if parts.end_ms(each) > since_ms]
+        older = [_passing_over(self._part(each)) for each in self._periods_after(since_ms)]
         return ohlcv.merge(ohlcv.joined(older), head)
 
     def write(self, *, even_if_nothing_waits: bool = False) -> None:
@@ -146,10 +144,17 @@ class CandleFile:
             self.stored, self._day = len(head), today
             self._done(waiting)
 
+    def _periods_now(self) -> frozenset[str]:
+        """The parts; where another process makes them the head must be read first, or one may be missed."""
+        return names.periods_of(self.path) if self.periods is None else self.periods
+
+    def _periods_after(self, since_ms: int) -> list[str]:
+        return sorted(period for period in self._periods_now() if parts.end_ms(period) > since_ms)
+
     def _seam_ms(self, candles: Rows) -> int:
         """Where the newest part ends; one of a time after all candles is none of ours."""
         newest_ms = int(candles.open_time[-1]) if len(candles) else 0
-        return max((end for end in map(parts.end_ms, self.periods) if end <= newest_ms), default=0)
+        return max((end for end in map(parts.end_ms, self._periods_now()) if end <= newest_ms), default=0)
 
     def _done(self, written: Rows) -> None:
         self._refused = False
@@ -163,7 +168,7 @@ class CandleFile:
             merged = ohlcv.merge(stored, candles)
             if damaged or not merged.equals(stored):
                 yield files.Change(path, ohlcv.encode(merged), keep_old=damaged)
-            self.periods |= {period}
+            self.periods = self._periods_now() | {period}
 
     def _replace(self, changes: list[files.Change]) -> None:
         if changes:

@@ -99,6 +99,9 @@ class CandleFiles:
                 self._keep_all()
             self._journal.close()
             self._periods = None
+            with self._lock:
+                for file in self._files.values():
+                    file.periods = None
 
     def add(self, name: str, candles: Rows) -> None:
         self.add_all([(name, candles)])
@@ -215,35 +218,34 @@ class CandleFiles:
 
     def _left_by_another(self) -> dict[str, Rows]:
         """What waits in the journal of a folder that we do not own."""
-        if self._periods is not None:
-            return {}
-        stamps = tuple((path, stamp) for path in segments(self._journal.folder) if (stamp := files.stamp_of(path)))
-        if stamps != self._left[0]:
+        while self._periods is None and (stamps := self._stamps()) != self._left[0]:
             found: dict[str, list[Rows]] = {}
             for batch in waiting_in(path for path, _ in stamps):
                 for name, candles in batch:
                     if is_head(name):
                         found.setdefault(name, []).append(candles)
-            self._left = stamps, {name: ohlcv.joined(each) for name, each in found.items()}
-        return self._left[1]
+            if all(path.exists() for path, _ in stamps):  # what has gone may have gone on to a newer segment
+                self._left = stamps, {name: ohlcv.joined(each) for name, each in found.items()}
+                break
+        return self._left[1] if self._periods is None else {}
+
+    def _stamps(self) -> Stamps:
+        return tuple((path, stamp) for path in segments(self._journal.folder) if (stamp := files.stamp_of(path)))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def _file(self, name: str) -> CandleFile:
-        owned = self._periods
-        periods = names.periods_in(self.folder) if owned is None else owned
         with self._lock:
             file = self._files.get(name)
-        if file is None:
-            return CandleFile(self.folder / name, Totals(), periods.get(name, ()))
-        if owned is None:
-            file.periods = frozenset(periods.get(name, ()))
-        return file
+        return file or CandleFile(self.folder / name, Totals(), self._periods_of(name))
 
     def _new(self, name: str) -> CandleFile:
-        periods = (self._periods or {}).get(name, ())
-        file = self._files[name] = CandleFile(self.folder / name, self._totals, periods)
+        file = self._files[name] = CandleFile(self.folder / name, self._totals, self._periods_of(name))
         return file
+
+    def _periods_of(self, name: str) -> list[str] | None:
+        owned = self._periods
+        return None if owned is None else owned.get(name, [])
 
     def _schedule(self, name: str, delay_s: float) -> None:
         """Have a file written after `delay_s`, or sooner where that was said before."""

@@ -4,7 +4,7 @@ A segment is a file that only grows. Each cycle adds one batch, the candles of a
 the medium before it counts. A start reads the segments again; a segment goes once all its candles are in their files,
 the oldest first, so that of two values of a candle the later one always wins. Of a batch cut short by a crash nothing
 was acknowledged: it is cut off and counted. A segment with damage before its end is set aside as a whole once what can
-be read of it has been.
+be read of it has been, the batches behind the damage too.
 """
 
 from __future__ import annotations
@@ -71,31 +71,43 @@ def encode(batch: Batch) -> bytes:
 
 
 def read(data: bytes) -> Content:
-    """What a segment holds; never raises."""
-    if not data.startswith(OPENING):
-        return Content([], 0, State.TORN if OPENING.startswith(data.rstrip(b"\0")) else State.FOREIGN)
+    """What a segment holds, the batches behind damage too; never raises."""
     batches: list[Batch] = []
-    end = len(OPENING)
-    while end < len(data):
-        content = _content(data, end)
-        if content is None:
-            return Content(batches, end, _torn_or_foreign(data, end))
-        try:
-            batches.append(_decoded(content))
-        except (struct.error, ValueError):
-            return Content(batches, end, State.FOREIGN)
-        end += _BATCH.size + len(content)
-    return Content(batches, end, State.SOUND)
+    if not data.startswith(OPENING) and OPENING.startswith(data.rstrip(b"\0")):
+        return Content([], 0, State.TORN)
+    at = len(OPENING) if data.startswith(OPENING) else 0
+    end, is_damaged = at, at == 0
+    while at < len(data):
+        found = _batch(data, at)
+        if found is not None:
+            batches.append(found[0])
+            at = end = found[1]
+        elif (following := _next_batch(data, at)) < 0:
+            return Content(batches, end, State.FOREIGN if is_damaged else _torn_or_foreign(data, at))
+        else:
+            at, is_damaged = following, True
+    return Content(batches, end, State.FOREIGN if is_damaged else State.SOUND)
 
 
-def _content(data: bytes, start: int) -> bytes | None:
-    """The content of the batch at `start`, None if it is not whole."""
+def _batch(data: bytes, start: int) -> tuple[Batch, int] | None:
+    """The batch at `start` and where it ends, None if it is not whole."""
     if len(data) < start + _BATCH.size:
         return None
     mark, length, check = _BATCH.unpack_from(data, start)
     content = data[start + _BATCH.size : start + _BATCH.size + length]
-    whole = mark == _MARK and 0 < length == len(content) and zlib.crc32(content) == check
-    return content if whole else None
+    if mark != _MARK or not 0 < length == len(content) or zlib.crc32(content) != check:
+        return None
+    with suppress(struct.error, ValueError):
+        return _decoded(content), start + _BATCH.size + length
+    return None
+
+
+def _next_batch(data: bytes, damage: int) -> int:
+    """Where the first whole batch behind some damage begins, -1 if there is none."""
+    at = data.find(_MARK, damage + 1)
+    while at >= 0 and _batch(data, at) is None:
+        at = data.find(_MARK, at + 1)
+    return at
 
 
 def _torn_or_foreign(data: bytes, end: int) -> State:
@@ -287,7 +299,7 @@ class Journal:
         return content
 
     def _set_aside(self, path: Path, content: Content) -> None:
-        logger.warning("%s is damaged, %d batches before that are whole", path.name, len(content.batches))
+        logger.warning("%s is damaged, %d of its batches are whole", path.name, len(content.batches))
         text = OPENING + b"".join(map(encode, content.batches))
         files.replace(path, text, keep_old=True)
         self.set_aside += 1

@@ -129,6 +129,11 @@ def periods_in(folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def periods_of(head: Path) -> frozenset[str]:
+    """The periods of the sealed parts that lie beside one head; raises OSError."""
+    return frozenset(periods_in(head.parent).get(head.name, ()))
+
+
 @lru_cache(maxsize=KNOWN_STEMS)
 def stem(market: Market) -> str:
     """``binance_BTCUSDT``: the part of a name that stands for the market.

@@ -289,6 +289,7 @@ def test_what_vanishes_between_listing_and_reading_is_not_there(tmp_path, monkey
     monkeypatch.setattr(reader, "markets", lambda: [BTC])
     monkeypatch.setattr(regular, "names_in", listed_and_gone)
     query = Query(parse_symbol("BTC/USDT"), 30)
+    listed_and_gone(tmp_path / "ohlcv")  # a head is read by its name, before anybody lists
     assert reader.dataset(query, ["5m"], NOON + DAY_MS) == {"signals": [], "ohlcv": {}, "clustering": []}
     assert len(features_of(reader, query, NOON + DAY_MS)) == 0
     assert (reader.newest_signals(), reader.gaps.read(), reader.newest_universe("binance")) == ([], [], None)

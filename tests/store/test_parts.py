@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from scanner.store import candle_file, files, ohlcv, parts
+from scanner.store.reader import StoreReader
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
 from tests.store.making import BTC, ETH, MIDNIGHT, Seconds, listing
@@ -167,3 +168,21 @@ def test_a_market_of_which_only_a_part_is_left_is_still_a_market(store):
 )
 def test_a_period_ends_where_the_next_begins(period, day):
     assert parts.end_ms(period) == pd.Timestamp(day, tz="UTC").value // 10**6
+
+
+def test_a_month_that_is_sealed_while_another_process_reads_is_not_missed(tmp_path, monkeypatch):
+    everything, read = history(MIDNIGHT - 150 * DAY_MS, MIDNIGHT), candle_file._passing_over
+    with TrainingStore(tmp_path, Seconds()) as store:
+        keep(store, everything.before(MIDNIGHT - 80 * DAY_MS))
+    with TrainingStore(tmp_path, Seconds()) as store:  # whose journal is empty
+
+        def seal_and_read(path, *since_ms):
+            if not any(tmp_path.glob("ohlcv/*-2025-*.parquet")):  # and so before the first file is read
+                keep(store, everything)
+            return read(path, *since_ms)
+
+        reader = StoreReader(tmp_path)
+        monkeypatch.setattr(candle_file, "_passing_over", seal_and_read)
+        assert reader.candles(BTC, "5m").equals(everything)
+        assert reader.newest_candles(BTC, "5m", 0).equals(everything)
+    assert any(tmp_path.glob("ohlcv/*-2025-*.parquet"))
