@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from scanner.runtime.query import SignalQuery
 from scanner.store.moments import moment_ms
 
 LONGEST_BODY = 1_000_000  # bytes; 5,000 symbols need a tenth of it
+LONGEST_NUMBER = 40  # characters
+_LOST_PLUS = re.compile(r"(.*T.*) (\d\d:?\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,20 @@ class Number:
         text = arguments.get(self.name)
         if text is None:
             return self.default
-        try:
-            value = int(text) if self.whole else float(text)
-        except ValueError:
-            value = math.nan
-        if len(text) > 40 or not self.low <= value <= self.high:
+        value = self._read(text)
+        if not self.low <= value <= self.high:
             kind = "a whole number" if self.whole else "a number"
             raise InvalidInput(self.name, text, f"is not {kind} from {self.low:g} to {self.high:g}")
         return value
+
+    def _read(self, text: str) -> float:
+        """NaN for what is no number; Python would also read 1_0 and digits of other scripts."""
+        if len(text) > LONGEST_NUMBER or "_" in text or not text.isascii():
+            return math.nan
+        try:
+            return int(text) if self.whole else float(text)
+        except ValueError:
+            return math.nan
 
 
 MIN_SCORE = Number("min_score", 0, 0, 100)
@@ -66,11 +75,14 @@ def flag(name: str, arguments: Mapping[str, str]) -> bool:
 
 
 def moment(name: str, arguments: Mapping[str, str]) -> int | None:
-    """The parameter's moment in epoch ms, None when absent. Raises InvalidInput."""
+    """The parameter's moment in epoch ms, None when absent; a plus sign of an address reads as a space.
+
+    So a time from one of our answers, which end in ``+00:00``, may be pasted as it is. Raises InvalidInput.
+    """
     text = arguments.get(name)
     if text is None:
         return None
-    found = moment_ms(text)
+    found = moment_ms(_LOST_PLUS.sub(r"\1+\2", text))
     if found is None:
         raise InvalidInput(name, text, "is not a moment such as '2025-10-24T12:00:00Z'")
     return found

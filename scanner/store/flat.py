@@ -1,6 +1,7 @@
 """Training data as tables of flat, typed columns: one table per kind of record, for CSV, Parquet and frames.
 
-What a record lacks, or holds as another type, is missing in its column.
+What a record lacks, or holds as another type, is missing in its column. Only `backfilled` is false then: all but
+backfilled signals lack it, and a column with holes is no mask.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def tables(selection: Selection, part: str) -> Iterator[pa.Table]:
 def signals(records: Sequence[Record]) -> pa.Table:
     """Signals as kept: one row each, columns `SIGNAL`."""
     parts = {part: [_dict(record.get(part)) for record in records] for part in DETECTORS}
-    return _table(SIGNAL, {name: parts.get(_PART_OF.get(name, ""), records) for name in SIGNAL.names})
+    found = _table(SIGNAL, {name: parts.get(_PART_OF.get(name, ""), records) for name in SIGNAL.names})
+    at = SIGNAL.get_field_index("backfilled")
+    return found.set_column(at, SIGNAL.field(at), found.column(at).fill_null(False))
 
 
 def clusters(records: Sequence[Record]) -> pa.Table:

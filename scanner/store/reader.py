@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from scanner.store.late_files import FOLDER as LATE
 from scanner.store.late_files import LateLedger
 from scanner.store.universe_files import newest_universe
 from scanner.timeframes import DAY_MS, length_ms
+
+LIKELY = 3  # markets named where there is nothing of those that are asked for
 
 
 class StoreReader:
@@ -162,14 +165,22 @@ class StoreReader:
 
     def markets_of(self, wanted: Wanted) -> list[Market]:
         """The markets that are meant, of those anything is kept of; raises NothingStored where there are none."""
-        markets = select(self.markets(), wanted)
+        kept = self.markets()
+        markets = select(kept, wanted)
         if not markets:
-            raise NothingStored(f"nothing is stored for {written(wanted)}")
+            raise NothingStored(f"nothing is stored for {written(wanted)}{_likely(wanted, kept)}")
         return markets
 
     def _candles_since(self, markets: Sequence[Market], timeframe: str, start_ms: int) -> dict[Market, ohlcv.Rows]:
         found = {market: self.candles(market, timeframe, max(start_ms, 0)) for market in markets}
         return {market: rows for market, rows in found.items() if len(rows)}
+
+
+def _likely(wanted: Wanted, kept: Sequence[Market]) -> str:
+    """Which markets could have been meant where there are none of those that are wanted."""
+    nearest = get_close_matches(written(wanted), dict.fromkeys(map(str, kept)), LIKELY, cutoff=0)
+    others = len(kept) - len(nearest)
+    return f", but for {', '.join(nearest)}{f' and {others} more' if others else ''}" if nearest else ""
 
 
 def written(wanted: Wanted) -> str:

@@ -274,6 +274,8 @@ def test_features_of_a_moment_before_anything_was_known_say_so(kept: Client) -> 
     [
         ("days=0", "days: "),
         ("by=now", "by: 'now' is not one of known_at, usable_at"),
+        ("days=1_0", "days: '1_0' is not a whole number from 1 to 3650"),
+        ("days=%D9%A3", r"days: '\u0663' is not a whole number"),  # a three in Arabic
         ("as_of=soon", "as_of: 'soon' is not a moment"),
         ("as_of=", "as_of: "),
         ("as_of=2999-01-01", "as_of: '2999-01-01T00:00:00+00:00' has not come yet"),
@@ -288,6 +290,14 @@ def test_wrong_queries_for_features_are_refused(query: str, message: str, kept: 
     answer = kept.get(f"{FEATURES}?{query}")
     assert (answer.status, answer.body["error"]) == (400, "Invalid input")
     assert answer.body["message"].startswith(message)
+
+
+def test_a_moment_may_be_pasted_from_an_answer(kept: Client) -> None:
+    last = kept.get(f"{FEATURES}?days=7").body["rows"][-1]["usable_at"]
+    assert last.endswith("+00:00")
+    as_it_is, quoted = (kept.get(f"{FEATURES}?days=7&as_of={text}") for text in (last, last.replace("+", "%2B")))
+    assert as_it_is.status == 200
+    assert as_it_is.body == quoted.body
 
 
 def test_features_of_what_was_never_kept_are_told_apart(kept: Client) -> None:

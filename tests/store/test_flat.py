@@ -32,6 +32,13 @@ def test_every_value_of_a_signal_has_a_column_of_its_own():
         assert {name: row[name] for name in record[part]} == record[part]
 
 
+def test_whether_a_signal_was_backfilled_is_a_column_without_holes():
+    told = [{}, {"backfilled": True}, {"backfilled": "yes"}, {"backfilled": None}]
+    column = flat.signals(told).to_pandas()["backfilled"]
+    assert column.dtype == bool
+    assert column.tolist() == [False, True, False, False]
+
+
 def test_every_value_of_a_cluster_record_has_a_column():
     row = flat.clusters([cluster(follow_through=0.5)]).to_pylist()[0]
     assert (row["symbol"], row["total_clusters"], row["follow_through"]) == ("binance:BTC/USDT", 1, 0.5)

@@ -358,6 +358,27 @@ def test_old_data_are_an_empty_dataset_and_none_at_all_an_error(filled):
         filled.dataset(Query(parse_symbol("okx:BTC/USDT"), 1), LENGTH_MS, NOON)
 
 
+@pytest.mark.parametrize(
+    ("kept", "asked", "said"),
+    [
+        ([], "BTC/USDT", "nothing is stored for BTC/USDT"),
+        (["binance:BTC/USDT"], "okx:BTC/USDT", "nothing is stored for okx:BTC/USDT, but for binance:BTC/USDT"),
+        (
+            ["binance:DOGE/USDT", "binance:BTC/USDT", "kucoin:DOGE/USDT", "okx:DOGE/USDT", "binance:ETH/USDT"],
+            "DOGS/USDT",
+            "nothing is stored for DOGS/USDT, but for okx:DOGE/USDT, kucoin:DOGE/USDT, binance:DOGE/USDT and 2 more",
+        ),
+    ],
+)
+def test_where_nothing_is_stored_the_likeliest_markets_are_named(tmp_path, kept, asked, said):
+    with TrainingStore(tmp_path) as store:
+        for name in kept:
+            store.append_candles(Market.parse(name), "5m", *candles(NOON, 1))
+        with pytest.raises(NothingStored) as refused:
+            store.markets_of(parse_symbol(asked))
+    assert str(refused.value) == said
+
+
 @pytest.mark.parametrize("days", [0, -1, 10**9, 1.5, True, "3"])
 def test_days_that_are_none_are_refused(filled, days):
     with pytest.raises(InvalidInput, match="days"):
