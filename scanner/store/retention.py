@@ -92,11 +92,12 @@ class Trimmer:
 
 
 class Old(NamedTuple):
-    """A file that may go: the last day it is about, and its size."""
+    """A file that may go: the last day it is about, its size, and how much of the disk it takes."""
 
     day: date
     path: Path
     size: int
+    room: int
 
 
 def trim(base: Path, folders: Iterable[Path], limits: Limits, now_ms: int) -> int:
@@ -115,29 +116,29 @@ def trim(base: Path, folders: Iterable[Path], limits: Limits, now_ms: int) -> in
         A file cannot be removed, or a folder not be read.
     """
     today, removed = utc(now_ms).date(), 0
-    excess = _excess(base, folders := tuple(folders), limits)
+    too_large, too_full = _excess(base, folders := tuple(folders), limits)
     oldest = today - timedelta(days=min(limits.days, (today - date.min).days)) if limits.days else date.min
     for old in sorted(found for folder in folders for found in _over(folder, today)):
-        if old.day >= oldest and excess <= 0:
+        if old.day >= oldest and too_large <= 0 and too_full <= 0:
             break
         old.path.unlink(missing_ok=True)
         for ending in files.LEFTOVERS:
             with suppress(regular.Foreign):
                 regular.remove(files.hidden(old.path, ending))
-        excess, removed = excess - old.size, removed + 1
+        too_large, too_full, removed = too_large - old.size, too_full - old.room, removed + 1
     if removed:
         logger.info("removed %d old files", removed)
-    if excess > 0:
+    if (excess := max(too_large, too_full)) > 0:
         logger.warning("%d MB too much are kept, but all of it is of today or a head", excess // 1_000_000 + 1)
     return removed
 
 
-def _excess(base: Path, folders: Iterable[Path], limits: Limits) -> int:
-    """How many bytes have to go; those that links lead to are elsewhere."""
+def _excess(base: Path, folders: Iterable[Path], limits: Limits) -> tuple[int, int]:
+    """By how many bytes the files are too large, but those that links lead to, and by how many the disk is too full."""
     linked = sum(map(regular.bytes_behind_links, (base, *folders))) if limits.total_bytes else 0
     total = size_of(base)["bytes"] - linked - limits.total_bytes if limits.total_bytes else 0
     free = limits.free_bytes - shutil.disk_usage(base).free if limits.free_bytes else 0
-    return max(total, free)
+    return total, free
 
 
 def _over(folder: Path, today: date) -> Iterator[Old]:
@@ -146,7 +147,8 @@ def _over(folder: Path, today: date) -> Iterator[Old]:
         day = _last_day(folder / name)
         if day is not None and day < today:
             with suppress(FileNotFoundError):
-                yield Old(day, folder / name, (folder / name).lstat().st_size)
+                status = (folder / name).lstat()
+                yield Old(day, folder / name, status.st_size, getattr(status, "st_blocks", 0) * 512 or status.st_size)
 
 
 def _last_day(path: Path) -> date | None:
