@@ -1,7 +1,8 @@
 """Memory of a server that answers with training data: ``python -m benchmarks.bench_dataset --megabytes 300``.
 
 Thirty days of one market, every live signal kept, are written as day files. A server in a process of its own answers
-each format, then several at once; most of its memory is read from the system, and compared with before.
+each format, then several at once; most of its memory is read from the system, and compared with before. With `--fresh`
+a new server answers each: what it loads for its first answer counts too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,37 +36,49 @@ ROUTE = "/api/scanner/training-data/BTC/USDT"
 ASKED = ("", "?format=csv", "?format=parquet", "?final_only=true", "/features", "/features?format=parquet")
 AT_ONCE = 6
 FIVE_MINUTES_MS = 5 * MINUTE_MS
+Answer = tuple[int, float]  # bytes, and seconds to the first
 
 
 def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
         _fill(Path(folder), options.megabytes)
-        with subprocess.Popen(
-            [sys.executable, "scanner_api.py", "--port", "0", "--data-dir", folder],
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as server:
-            try:
-                _measure(server)
-            finally:
-                server.terminate()
+        if options.fresh:
+            for name, ask in _questions():
+                with _serving(folder) as (server, port):
+                    _ask(port, "/health", {})
+                    _told(server, name, lambda ask=ask, port=port: ask(port))  # type: ignore[misc]
+            return
+        with _serving(folder) as (server, port):
+            _ask(port, f"{ROUTE}?days=1", {})  # what is loaded by the first answer is nobody's
+            for name, ask in _questions():
+                _told(server, name, lambda ask=ask: ask(port))  # type: ignore[misc]
 
 
-def _measure(server: subprocess.Popen[str]) -> None:
-    port = _port(server)
-    threading.Thread(target=server.stderr.read, daemon=True).start()  # type: ignore[union-attr]
-    _ask(port, f"{ROUTE}?days=1", {})  # what is loaded by the first answer is nobody's
+def _questions() -> Iterator[tuple[str, Callable[[int], list[Answer]]]]:
     for query in ASKED:
-        _told(server, query or "?format=json", lambda query=query: [_ask(port, ROUTE + query, {})])  # type: ignore[misc]
-    _told(server, "gzip", lambda: [_ask(port, ROUTE, {"Accept-Encoding": "gzip"})])
-    _told(server, f"{AT_ONCE} at once", lambda: _at_once(port))
+        yield query or "?format=json", lambda port, query=query: [_ask(port, ROUTE + query, {})]  # type: ignore[misc]
+    yield "gzip", lambda port: [_ask(port, ROUTE, {"Accept-Encoding": "gzip"})]
+    yield f"{AT_ONCE} at once", _at_once
 
 
-def _told(server: subprocess.Popen[str], name: str, ask: object) -> None:
+@contextmanager
+def _serving(folder: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server in a process of its own, and its port."""
+    command = [sys.executable, "scanner_api.py", "--port", "0", "--data-dir", folder]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            port = _port(server)
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # type: ignore[union-attr]
+            yield server, port
+        finally:
+            server.terminate()
+
+
+def _told(server: subprocess.Popen[str], name: str, ask: Callable[[], list[Answer]]) -> None:
     Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the most memory is counted anew
     before, began = _memory(server, "VmRSS"), time.monotonic()
-    found = ask()  # type: ignore[operator]
+    found = ask()
     took = time.monotonic() - began
     size = sum(length for length, _ in found) / 1e6
     first = max(first for _, first in found)
@@ -73,8 +88,8 @@ def _told(server: subprocess.Popen[str], name: str, ask: object) -> None:
     )
 
 
-def _at_once(port: int) -> list[tuple[int, float]]:
-    found: list[tuple[int, float]] = []
+def _at_once(port: int) -> list[Answer]:
+    found: list[Answer] = []
     threads = [threading.Thread(target=lambda: found.append(_ask(port, ROUTE, {}))) for _ in range(AT_ONCE)]
     for thread in threads:
         thread.start()
@@ -83,7 +98,7 @@ def _at_once(port: int) -> list[tuple[int, float]]:
     return found
 
 
-def _ask(port: int, path: str, headers: dict[str, str]) -> tuple[int, float]:
+def _ask(port: int, path: str, headers: dict[str, str]) -> Answer:
     """Bytes of the answer, and seconds to the first."""
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
@@ -143,6 +158,7 @@ def _signal() -> dict[str, object]:
 def _options() -> argparse.Namespace:
     build = argparse.ArgumentParser(prog="bench_dataset", description="Memory of answers with training data.")
     build.add_argument("--megabytes", type=int, default=300, help="of JSON on disk (default: 300)")
+    build.add_argument("--fresh", action="store_true", help="a new server for each question")
     return build.parse_args()
 
 

@@ -11,6 +11,7 @@ from examples.rows import LENGTHS, NoData
 from scanner import ScannerError
 
 WRONG = 2  # exit status
+MOST_COST = 10_000.0  # basis points: all that was traded
 NEEDED = "{} is not installed; pip install -r requirements-examples.txt installs the libraries of the examples"
 
 
@@ -20,8 +21,16 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     build.add_argument("--data-dir", type=Path, default=Path("training_data"), help="data folder of the scanner")
     build.add_argument("--timeframe", choices=[*LENGTHS], default="5m")
     build.add_argument("--days", type=int, default=30, help="days back from now (default: 30)")
-    build.add_argument("--cost", type=float, default=10.0, help="basis points a change of position costs (default: 10)")
+    build.add_argument("--cost", type=_cost, default=10.0, help="basis points a change of position costs (default: 10)")
     return build
+
+
+def _cost(text: str) -> float:
+    """Basis points; what is no number fails in `float`, as argparse wants it."""
+    value = float(text)
+    if not 0 <= value <= MOST_COST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of basis points from 0 to {MOST_COST:g}")
+    return value
 
 
 def run(name: str, program: Callable[[], str]) -> int:

@@ -62,6 +62,15 @@ def test_one_line_says_what_is_missing(
     assert said in err
 
 
+@pytest.mark.parametrize("module", [oracle, rl_agent])
+@pytest.mark.parametrize("cost", ["-1", "nan", "inf", "free"])
+def test_a_cost_that_is_none_is_refused(module: Any, cost: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        module.main(["--cost", cost])
+    assert refused.value.code == 2
+    assert f"argument --cost: {'invalid' if cost == 'free' else repr(cost) + ' is not'}" in capsys.readouterr().err
+
+
 def test_too_few_rows_are_told_with_the_remedy(backfilled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for module in (oracle, rl_agent):
         assert module.main(["--data-dir", str(backfilled), "--timeframe", "1d"]) == 2
