@@ -1,7 +1,7 @@
 """Training data as tables of flat, typed columns: one table per kind of record, for CSV, Parquet and frames.
 
 What a record lacks, or holds as another type, is missing in its column. Only `backfilled` is false then: all but
-backfilled signals lack it, and a column with holes is no mask.
+backfilled records lack it, and a column with holes is no mask.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ SIGNAL = pa.schema(
         **ORIGIN,
     }
 )
-CLUSTER = pa.schema({"symbol": TEXT, "timeframe": TEXT, "timestamp": MOMENT, **DETECTORS["clustering"]})
+CLUSTER = pa.schema(
+    {"symbol": TEXT, "timeframe": TEXT, "timestamp": MOMENT, **DETECTORS["clustering"], "backfilled": FLAG}
+)
 CANDLE = pa.schema(
     {"exchange": TEXT, "symbol": TEXT, "timeframe": TEXT, "timestamp": MOMENT, **dict.fromkeys(COLUMNS, NUMBER)}
 )
@@ -99,9 +101,7 @@ def tables(selection: Selection, part: str) -> Iterator[pa.Table]:
 def signals(records: Sequence[Record]) -> pa.Table:
     """Signals as kept: one row each, columns `SIGNAL`."""
     parts = {part: [_dict(record.get(part)) for record in records] for part in DETECTORS}
-    found = _table(SIGNAL, {name: parts.get(_PART_OF.get(name, ""), records) for name in SIGNAL.names})
-    at = SIGNAL.get_field_index("backfilled")
-    return found.set_column(at, SIGNAL.field(at), found.column(at).fill_null(False))
+    return _table(SIGNAL, {name: parts.get(_PART_OF.get(name, ""), records) for name in SIGNAL.names})
 
 
 def clusters(records: Sequence[Record]) -> pa.Table:
@@ -141,7 +141,9 @@ def _fits(value: Any, kind: Any) -> bool:
 
 def _table(schema: pa.Schema, sources: Mapping[str, Sequence[Record]]) -> pa.Table:
     columns = [column((record.get(name) for record in sources[name]), schema.field(name).type) for name in schema.names]
-    return pa.Table.from_arrays(columns, schema=schema)
+    table = pa.Table.from_arrays(columns, schema=schema)
+    at = schema.get_field_index("backfilled")
+    return table.set_column(at, schema.field(at), table.column(at).fill_null(False))
 
 
 def _dict(value: Any) -> Record:

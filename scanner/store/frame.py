@@ -73,6 +73,8 @@ def dataset(
         raise InvalidInput("as_of", as_of, "is not a moment such as '2025-10-24T12:00:00Z'")
     if by not in CLOCKS:
         raise InvalidInput("by", by, f"is not one of {', '.join(CLOCKS)}")
+    if isinstance(timeframes, str):
+        raise InvalidInput("timeframes", timeframes, "is not a list of timeframes such as ['1h', '4h']")
     query = dataset_query(symbol, days, exchange, timeframe, final_only=True)
     table = features_of(StoreReader(data_folder(base_path)), query, as_of_ms, tuple(timeframes), by)
     frame: pd.DataFrame = table.to_pandas()

@@ -32,9 +32,10 @@ def test_every_value_of_a_signal_has_a_column_of_its_own():
         assert {name: row[name] for name in record[part]} == record[part]
 
 
-def test_whether_a_signal_was_backfilled_is_a_column_without_holes():
+@pytest.mark.parametrize("table_of", [flat.signals, flat.clusters])
+def test_whether_a_record_was_backfilled_is_a_column_without_holes(table_of):
     told = [{}, {"backfilled": True}, {"backfilled": "yes"}, {"backfilled": None}]
-    column = flat.signals(told).to_pandas()["backfilled"]
+    column = table_of(told).to_pandas()["backfilled"]
     assert column.dtype == bool
     assert column.tolist() == [False, True, False, False]
 
