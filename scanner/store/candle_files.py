@@ -81,9 +81,10 @@ class CandleFiles:
             with self._lock:
                 for name, file in self._files.items():
                     file.periods = frozenset(self._periods.get(name, ()))
+            waited = self._totals.now()["waiting"]
             left = self._journal.replay(self._on_result)
             self._take_in([entry for batch in left for entry in batch if is_head(entry[0])])
-            if self._behind:
+            if self._behind or waited:
                 self._keep_all()
         for name in self._periods:
             if files.hidden(self.folder / name, "tmp").is_file():

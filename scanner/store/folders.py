@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from scanner.errors import StoreFailure
+from scanner.store import regular
 
 
 def obstacle(folder: Path) -> Path | None:
@@ -17,6 +19,14 @@ def obstacle(folder: Path) -> Path | None:
         if os.path.lexists(path):
             return None if path.is_dir() else path
     return None
+
+
+def are_there(folders: Iterable[Path]) -> bool:
+    """Whether none of them is missing, as far as that can be told."""
+    try:
+        return all(stat.S_ISDIR(folder.stat().st_mode) for folder in folders)
+    except OSError as error:
+        return not regular.is_no_folder(error)
 
 
 def make(folder: Path) -> None:

@@ -181,6 +181,7 @@ class Journal:
         OSError
             The folder cannot be read.
         """
+        self.close()
         found: list[Batch] = []
         self._segments = []
         for path in segments(self.folder):

@@ -21,10 +21,17 @@ class Ownership:
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK_NAME
         self._lock = filelock.FileLock(self._path, timeout=0, thread_local=False)
+        self._inode: int | None = None
 
     @property
     def is_held(self) -> bool:
-        return self._lock.is_locked
+        """Whether we own the folder: not with the lock of a file that was deleted since, which keeps nobody out."""
+        if not self._lock.is_locked:
+            return False
+        try:
+            return self._path.lstat().st_ino == self._inode
+        except OSError as error:
+            return not regular.is_no_folder(error)
 
     def take(self) -> None:
         """Own the folder; does nothing when we do already.
@@ -38,6 +45,7 @@ class Ownership:
         """
         if self.is_held:
             return
+        self._lock.release()
         self._refuse_foreign()
         try:
             self._lock.acquire()
@@ -46,6 +54,7 @@ class Ownership:
                 f"{self._path.parent}: the data folder is in use by {self._owner()}; "
                 "stop that scanner or choose another folder"
             ) from None
+        self._inode = self._path.lstat().st_ino
         with suppress(OSError):  # a full disk; the lock holds without the pid
             self._path.write_text(f"{os.getpid()}\n")
 
@@ -53,7 +62,7 @@ class Ownership:
         if self.is_held:
             with suppress(OSError):
                 self._path.write_text("")
-            self._lock.release()
+        self._lock.release()
 
     def _refuse_foreign(self) -> None:
         """Ours holds a pid, or nothing, or the zeros of a power cut; we write to no other."""

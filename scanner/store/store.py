@@ -351,15 +351,23 @@ class TrainingStore(StoreReader):
         if not self._is_open:
             raise StoreFailure(f"{self.base_path}: the store is not open")
         with self._opening:
-            if self._is_ours and not self._missing:
+            if self._is_ours and self._ownership.is_held:
+                if self._missing or not folders.are_there(self._folders):
+                    if not self._missing:
+                        logger.warning("%s: folders in it were deleted, they are made again", self.base_path)
+                    with suppress(OSError):  # then no file can be written there either, and says why
+                        self._make_folders()
                 return
+            if self._is_ours:  # the lock was deleted, with all else maybe, and may be another's by now
+                logger.warning("%s: its lock file was deleted, it is taken again", self.base_path)
+                self._is_ours = False
+                self._candles.close()
             try:
                 self._make_folders()
-                if not self._is_ours:
-                    self._ownership.take()
-                    self._candles.open()  # before the clearing: what was left half done tells it where to look
-                    foreign.clear_leftovers(self.base_path)
-                    self._surroundings.look()
+                self._ownership.take()
+                self._candles.open()  # before the clearing: what was left half done tells it where to look
+                foreign.clear_leftovers(self.base_path)
+                self._surroundings.look()
             except FolderInUse as error:
                 self._health.note(str(self.base_path), error)
                 raise

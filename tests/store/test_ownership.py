@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 
 import pytest
 
 from scanner.errors import FolderInUse
+from scanner.store import ohlcv
+from scanner.store.gaps import DOWN, Gap
+from scanner.store.reader import StoreReader
 from scanner.store.store import TrainingStore
-from tests.store.making import BTC, MIDNIGHT, child, line_from
+from tests.store.making import BTC, MIDNIGHT, candles, child, line_from, listing
 from tests.store.making import signal as record
 
 
@@ -64,3 +68,44 @@ def test_opening_and_closing_twice_is_harmless(tmp_path):
     store.close()
     with TrainingStore(tmp_path):
         pass
+
+
+def closed(number):
+    moments, *columns = candles(MIDNIGHT + number * 300_000, 1)
+    return [(BTC, "5m", ohlcv.rows(moments, columns))]
+
+
+def test_a_writer_whose_lock_was_deleted_leaves_the_folder_to_the_next_until_that_has_ended(tmp_path):
+    with TrainingStore(tmp_path) as first:
+        for number in range(2):
+            first.append_closed(closed(number))
+        (tmp_path / "scanner.lock").unlink()
+        with TrainingStore(tmp_path) as second:
+            with pytest.raises(FolderInUse):
+                first.append_signals({BTC: [record()]}, MIDNIGHT)
+            with pytest.raises(FolderInUse):
+                first.append_closed(closed(2))
+            assert first.health()["not_kept"] == 1
+            assert (first.health()["unsafe"], len(second.candles(BTC, "5m"))) == (2, 2)
+        assert listing(tmp_path / "signals") == []
+        first.append_signals({BTC: [record()]}, MIDNIGHT)
+        assert len(StoreReader(tmp_path).candles(BTC, "5m")) == 3
+        assert (first.health()["state"], first.health()["unsafe"]) == ("ok", 0)
+
+
+@pytest.mark.parametrize("gone", ["", "signals", "ohlcv", "journal", "gaps"])
+def test_folders_that_are_deleted_are_made_again(tmp_path, gone):
+    with TrainingStore(tmp_path / "data") as store:
+        for number in range(2):
+            store.append_closed(closed(number))
+        shutil.rmtree(tmp_path / "data" / gone)
+        store.append_signals({BTC: [record()]}, MIDNIGHT)
+        store.append_closed(closed(2))
+        assert store.gaps.append([Gap("binance", None, DOWN, MIDNIGHT, MIDNIGHT + 1)])
+        assert store.health()["state"] == "ok"
+        assert store.health()["not_kept"] == 0
+        kept = StoreReader(tmp_path / "data")
+        assert len(kept.newest_signals()) == len(kept.gaps.read()) == 1
+        assert len(kept.candles(BTC, "5m")) == (3 if gone else 2)  # the first one was in its file alone
+        with pytest.raises(FolderInUse):
+            TrainingStore(tmp_path / "data").open()
