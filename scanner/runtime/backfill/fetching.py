@@ -166,7 +166,8 @@ class Fetching:
         if len(kept):
             with self._costing(part):  # the candles wait in the journal
                 self._store.append_closed([(*part, kept)], answer.began_ms)
-        self.report.candles[request.timeframe] += len(kept)
+        since_ms, end_ms = _span(request)  # some exchanges go on behind holes, with candles that are asked for as well
+        self.report.candles[request.timeframe] += len(kept.since(since_ms).before(end_ms))
         self.report.requests += 1
         self._meter.add(request.limit)
         self._open[part].discard(request)

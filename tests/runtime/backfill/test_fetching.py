@@ -37,7 +37,7 @@ class Exchange:
     def __init__(self, **held: Iterable[int]) -> None:
         self.held = {Market("binance", f"{base}/USDT"): np.array(sorted(slots)) for base, slots in held.items()}
         self.asked: list[CandleRequest] = []
-        self.deferring = 0
+        self.deferring, self.goes_on = 0, False  # goes on behind holes until there are as many candles as asked for
         self.failing: dict[Market, ExchangeFailure] = {}
 
     def candles(self, requests: Sequence[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
@@ -57,7 +57,8 @@ class Exchange:
     def _answer(self, request: CandleRequest) -> CandleAnswer:
         first = (request.since_ms - DAWN) // FIVE
         slots = self.held[request.market]
-        slots = slots[(slots >= first) & (slots < first + request.limit)]
+        slots = slots[slots >= first][: request.limit]
+        slots = slots if self.goes_on else slots[slots < first + request.limit]
         price = 100.0 + slots
         return CandleAnswer(request, DAWN + slots * FIVE, price, price, price, price, price, DAWN + (LAST + 2) * FIVE)
 
@@ -121,6 +122,13 @@ def test_holes_of_the_exchange_are_no_trade_and_not_asked_for_again(store: Train
     assert found == [(NO_TRADE, 100), (NO_TRADE, 1700)]
     fetched(exchange, store)
     assert exchange.asked == []
+
+
+def test_candles_of_an_exchange_that_goes_on_behind_holes_are_counted_once(store: TrainingStore) -> None:
+    exchange = Exchange(OLD=[*range(300), *range(1500, LAST + 1)])
+    exchange.goes_on = True
+    work = fetched(exchange, store)
+    assert work.report.candles["5m"] == len(slots(store, OLD)) == len(exchange.held[OLD])
 
 
 def test_the_time_before_a_listing_is_told_and_not_asked_for_again(store: TrainingStore) -> None:
