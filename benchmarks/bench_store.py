@@ -130,7 +130,7 @@ def closing(path: Path, markets: int) -> list[str]:
         closed = [(m, t, history(NOW + cycle * STEP, NOW + (cycle + 1) * STEP)) for m in named for t in TIMEFRAMES]
         times.append(timed(lambda closed=closed: store.append_closed(closed)))  # type: ignore[misc]
     waiting = store.waiting
-    store._ownership.give_back()  # as if it had been killed
+    store._owning.end()  # as if it had been killed
     again = TrainingStore(path)
     start_s = timed(again.open)
     if again.waiting < waiting:  # more, where a segment holds some that are in their files

@@ -5,10 +5,9 @@ A gap lies with the UTC day it ended. The files are JSON arrays at every moment,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,13 @@ import orjson
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
 from scanner.records import iso, utc
-from scanner.store import arrays, exchange_files, files, names, regular
-from scanner.store.daily import DayFiles, OnWritten
+from scanner.store import exchange_files, files, names, regular
+from scanner.store.daily import OnWritten
 from scanner.store.gaps import NO_TRADE, Gap, tidied, try_gap
 from scanner.store.health import Health
 from scanner.store.intervals import Span, union
+from scanner.store.ledger import Ledger
+from scanner.store.losses import Entry, Losses
 from scanner.store.moments import moment_ms
 
 FOLDER, ALIVE = names.GAPS, names.ALIVE
@@ -100,29 +101,34 @@ class GapLedger:
 
 
 class GapFiles(GapLedger):
-    """The ledger, and its writer. Failures to write show in the store's health and stop nothing.
+    """The ledger, and its writer. What it refuses waits in `losses` until `restate`, and stops nothing.
 
     Parameters
     ----------
     own : callable
         Makes this process the folder's writer; raises StoreFailure or FolderInUse.
+
+    Attributes
+    ----------
+    dropped : int
+        How many entries were given up because too many wait.
     """
 
-    def __init__(self, base: Path, health: Health, own: Callable[[], None], on_written: OnWritten) -> None:
+    def __init__(
+        self, base: Path, health: Health, losses: Losses, own: Callable[[], None], on_written: OnWritten
+    ) -> None:
         super().__init__(base)
-        self._health, self._own = health, own
-        self._days = DayFiles(self.folder, lambda record: None, on_written)
+        self._health, self._losses, self._own = health, losses, own
+        self.files = Ledger(self.folder, health, on_written)
+        self.dropped = 0
 
     def append(self, gaps: Iterable[Gap], at_ms: int | None = None) -> bool:
-        """Note some gaps that have ended, and when they became known; whether all of them could be."""
-        known = {} if at_ms is None else {"known_at": iso(at_ms)}
-        lines: dict[str, list[tuple[None, bytes]]] = {}
-        for gap in gaps:
-            if gap.to_ms is not None and gap.to_ms > gap.from_ms:
-                line = arrays.encode(gap.as_record() | known)
-                lines.setdefault(names.gap_file(gap.exchange, gap.to_ms), []).append((None, line))
-        done = [self._try(f"{FOLDER}/{name}", partial(self._days.append, name, each)) for name, each in lines.items()]
-        return all(done)
+        """Note some gaps that have ended, and when they became known; whether all of them are in their files now."""
+        return self._write([(gap, at_ms) for gap in gaps if gap.to_ms is not None and gap.to_ms > gap.from_ms])
+
+    def restate(self) -> bool:
+        """Note what was refused before; whether nothing waits any more."""
+        return self._write(self._losses.take())
 
     def keep_alive(self, alive: Mapping[str, Alive]) -> bool:
         """Replace what `alive` says, whether that could be done; a file that is not ours is set aside."""
@@ -138,8 +144,15 @@ class GapFiles(GapLedger):
         text = orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n"
         return self._try(ALIVE, lambda: files.replace(self._alive, text, keep_old=self._is_foreign()))
 
-    def close(self) -> None:
-        self._days.close()
+    def _write(self, entries: Sequence[Entry]) -> bool:
+        if not entries:
+            return True
+        refused = entries
+        with suppress(StoreFailure, FolderInUse):  # in the store's health already
+            self._own()
+            refused = self.files.append(map(_line, entries))
+        self.dropped += self._losses.put_back(refused)
+        return not refused
 
     def _try(self, what: str, write: Callable[[], object]) -> bool:
         with suppress(StoreFailure, FolderInUse):  # in the store's health already
@@ -152,6 +165,12 @@ class GapFiles(GapLedger):
                 self._health.note(what, None)
                 return True
         return False
+
+
+def _line(entry: Entry) -> tuple[str, Entry, Mapping[str, Any]]:
+    gap, at_ms = entry
+    known = {} if at_ms is None else {"known_at": iso(at_ms)}
+    return names.gap_file(gap.exchange, gap.span[1]), entry, gap.as_record() | known
 
 
 def _parsed(value: Any) -> Alive | None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from scanner.markets import Market
 from scanner.records import utc
-from scanner.store import arrays, exchange_files, names
-from scanner.store.daily import DayFiles, OnWritten
+from scanner.store import exchange_files, names
+from scanner.store.daily import OnWritten
 from scanner.store.health import Health
 from scanner.store.late import Late, try_late
+from scanner.store.ledger import Ledger
 
 FOLDER = names.LATE
 
@@ -38,29 +39,13 @@ class LateLedger:
 
 
 class LateFiles(LateLedger):
-    """The late ledger, and its writer. Failures to write show in the store's health and stop nothing."""
+    """The late ledger, and its writer."""
 
     def __init__(self, base: Path, health: Health, on_written: OnWritten) -> None:
         super().__init__(base)
-        self._health = health
-        self._days = DayFiles(self.folder, lambda record: None, on_written)
+        self.files = Ledger(self.folder, health, on_written)
 
     def append(self, found: Iterable[Late]) -> None:
         """Note some changes; raises StoreFailure if some could not be, and says which."""
-        by_file: dict[str, list[Late]] = {}
-        for change in found:
-            by_file.setdefault(names.gap_file(change.market.exchange, change.known_ms), []).append(change)
-        refused: Counter[Market] = Counter()
-        for name, each in by_file.items():
-            try:
-                self._days.append(name, [(None, arrays.encode(change.as_record())) for change in each])
-            except OSError as error:
-                refused.update(change.market for change in each)
-                self._health.note(f"{FOLDER}/{name}", error)
-            else:
-                self._health.note(f"{FOLDER}/{name}", None)
-        self._health.lose(refused.total())
-        self._health.raise_failures([f"{FOLDER}/{name}" for name in by_file], refused)
-
-    def close(self) -> None:
-        self._days.close()
+        lines = [(names.gap_file(late.market.exchange, late.known_ms), late.market, late.as_record()) for late in found]
+        self.files.require({line[0] for line in lines}, Counter(self.files.append(lines)))

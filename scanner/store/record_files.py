@@ -53,7 +53,6 @@ class RecordFiles:
             self._health.note(key, failure)
             if lost:
                 refused[market] = lost
-        self._health.lose(sum(refused.values()))
         self._health.raise_failures(keys, refused)
 
     def has(self, market: Market, key: Key) -> bool:

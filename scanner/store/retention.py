@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from scanner.records import utc
 from scanner.store import files, names, parts, regular
-from scanner.store.health import Health, size_of
+from scanner.store.folder_size import size_of
+from scanner.store.health import Health
 from scanner.store.record_files import RecordFiles
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,21 +21,22 @@ from numpy.typing import ArrayLike
 
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
-from scanner.store import folders, foreign, names, ohlcv
+from scanner.store import foreign, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
+from scanner.store.folder_size import FolderSize
 from scanner.store.foreign import Surroundings
 from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import Gap
 from scanner.store.health import Health
 from scanner.store.late import Late, changes, overdue
-from scanner.store.late_files import FOLDER as LATE
 from scanner.store.late_files import LateFiles
 from scanner.store.losses import Losses
 from scanner.store.medium import Medium
 from scanner.store.moments import Key, file_cluster, file_signal
-from scanner.store.ownership import Ownership
+from scanner.store.owning import Owning
 from scanner.store.reader import StoreReader
 from scanner.store.record_files import Batch, RecordFiles
+from scanner.store.refusals import Refusals
 from scanner.store.retention import Limits, Trimmer
 from scanner.store.universe_files import UniverseFiles
 from scanner.store.wish import WishFile
@@ -80,23 +80,24 @@ class TrainingStore(StoreReader):
         losses: Losses | None = None,
     ) -> None:
         super().__init__(base_path, lambda ohlcv, journal: CandleFiles(ohlcv, journal, clock, self._note_candles))
-        self._health = Health(self.base_path, clock)
+        self._health = Health(self.base_path)
+        self._size = FolderSize(self.base_path, clock)
+        self._surroundings = Surroundings(self.base_path)
+        self._owning = Owning(self.base_path, self._folders, self._health, self._take_up, self._candles.close)
+        own, losses = self._owning.own, losses or Losses()
         self._medium = Medium(partial(self._health.note, MEDIUM))
         wrote = self._medium.wrote
         self._signals = RecordFiles(self.signals_path, file_signal, self._health, wrote)
         self._clusters = RecordFiles(self.clustering_path, file_cluster, self._health, wrote)
         self._universes = UniverseFiles(self.universe_path, self._health, wrote)
-        self.wish = WishFile(self.base_path, self._health, self._own)
-        self.gaps: GapFiles = GapFiles(self.base_path, self._health, self._own, wrote)
+        self.wish = WishFile(self.base_path, self._health, own)
+        self.gaps: GapFiles = GapFiles(self.base_path, self._health, losses, own, wrote)
         self.late: LateFiles = LateFiles(self.base_path, self._health, wrote)
-        self._losses = losses or Losses()
+        self._day_files = (self._signals, self._clusters, self._universes, self.gaps.files, self.late.files)
+        self._refusals = Refusals(own, losses, self.gaps)
         days = (self._signals, self._clusters)
         self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
-        self._surroundings = Surroundings(self.base_path)
-        self._missing: list[Path] = []
-        self._ownership = Ownership(self.base_path)
-        self._clock, self._opening = clock, threading.Lock()
-        self._is_open = self._is_ours = False
+        self._clock = clock
 
     # -- owning ----------------------------------------------------------------------------------------------------
 
@@ -117,13 +118,13 @@ class TrainingStore(StoreReader):
         StoreFailure
             It must be written to and cannot be, or one of the folders in it; the message names which.
         """
-        self._is_open = True
+        self._owning.begin()
         try:
-            self._own()
+            self._owning.own()
             if must_write:
                 self.require_writable()
         except FolderInUse:
-            self._is_open = False
+            self._owning.end()
             raise
         except StoreFailure as error:
             if must_write:
@@ -139,10 +140,10 @@ class TrainingStore(StoreReader):
         StoreFailure
             The folder, or one of those in it, takes no files: there is no room, or no permission, or it is not ours.
         """
-        self._own()
-        self._health.raise_failures([str(self.base_path), JOURNAL, MEDIUM])
+        self._owning.own()
+        self._health.raise_failures([JOURNAL, MEDIUM])
         self._health.raise_general()
-        folders.require_writable((self.base_path, *self._folders))
+        self._owning.require_writable()
 
     def flush(self) -> None:
         """Write all that waits, and have everything on the medium.
@@ -152,7 +153,7 @@ class TrainingStore(StoreReader):
         StoreFailure
             Something could not be written.
         """
-        self._own()
+        self._owning.own()
         self._candles.write_all()
         try:
             self._medium.flush()
@@ -168,25 +169,25 @@ class TrainingStore(StoreReader):
         What cannot be written is counted; candles that are not in their files `within_s` stay in the journal. Records
         are in their files in any case; those that could not be flushed in time a power cut may still take.
         """
-        if not self._is_open:
+        if not self._owning.is_wanted:
             return
         until = self._clock() + within_s
         try:
             with suppress(StoreFailure, FolderInUse):
-                self._own()
+                self._owning.own()
                 self._candles.write_all(within_s)
+                self.gaps.restate()
             if left := self._medium.finish(max(until - self._clock(), 0.0)):
                 logger.warning("no time to flush %d files to the medium", left)
             self._candles.close()
             lost = self._candles.count()["unsafe"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
-            for folder in (self._signals, self._clusters, self._universes, self.gaps, self.late):
+            for kind in self._day_files:
                 with suppress(OSError):
-                    folder.close()
+                    kind.close()
         finally:
-            self._is_open = self._is_ours = False
-            self._ownership.give_back()
+            self._owning.end()
 
     def __enter__(self) -> TrainingStore:
         self.open()
@@ -231,12 +232,8 @@ class TrainingStore(StoreReader):
             It could not be kept.
         """
         names.universe_file(exchange, at_ms)
-        try:
-            self._own()
-        except (StoreFailure, FolderInUse):
-            self._health.lose(1)
-            raise
-        self._universes.append(exchange, record, at_ms)
+        with self._refusals.counted(names.UNIVERSE, {exchange: 1}, at_ms):
+            self._universes.keep(exchange, record, at_ms)
 
     def append_candles(
         self,
@@ -291,7 +288,7 @@ class TrainingStore(StoreReader):
     def write_candles(self, market: Market, timeframe: str) -> None:
         """Write the candles of one market and timeframe that wait, now; raises StoreFailure."""
         name = names.candle_file(market, timeframe)
-        self._own()
+        self._owning.own()
         self._candles.write(name)
         self._health.raise_failures((f"ohlcv/{name}",))
 
@@ -303,7 +300,7 @@ class TrainingStore(StoreReader):
 
     def losses(self) -> list[Gap]:
         """What could not be kept and is not in the gap ledger yet, as a rule because it is not over."""
-        return self._losses.lasting()
+        return self._refusals.lasting()
 
     def failing(self) -> dict[str, str]:
         """What cannot be written at present, ``ohlcv/binance_BTCUSDT_5m.parquet``, and why."""
@@ -317,7 +314,7 @@ class TrainingStore(StoreReader):
         for kind in (self._signals, self._clusters):
             with suppress(OSError):
                 kind.close()
-        self._state(self._losses.cut_short())
+        self._refusals.cut_short()
 
     def health(self) -> dict[str, Any]:
         """How writing goes.
@@ -333,100 +330,46 @@ class TrainingStore(StoreReader):
             ago; ``foreign``: what has one of our names and cannot be ours, such as
             ``ohlcv/binance_BTCUSDT_5m.parquet is a folder``, at most ten minutes ago.
         """
-        candles, days = self._candles.count(), (self._signals, self._clusters, self._universes)
-        return self._health.report() | {
-            "repaired": candles["repaired"] + sum(folder.repaired for folder in days),
-            "set_aside": candles["set_aside"] + sum(folder.set_aside for folder in days),
-            "not_kept": self._health.not_kept + candles["not_kept"],
-            "removed": self._trimmer.removed,
-            "foreign": list(self._surroundings.strangers),
-            **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
-            "unflushed": self._medium.unflushed,
-        }
+        candles = self._candles.count()
+        return (
+            self._health.report()
+            | self._size.now()
+            | {
+                "repaired": candles["repaired"] + sum(kind.repaired for kind in self._day_files),
+                "set_aside": candles["set_aside"] + sum(kind.set_aside for kind in self._day_files),
+                "not_kept": self._refusals.count + self.gaps.dropped + candles["not_kept"],
+                "removed": self._trimmer.removed,
+                "foreign": list(self._surroundings.strangers),
+                **{name: candles[name] for name in ("waiting", "unsafe", "journal_bytes")},
+                "unflushed": self._medium.unflushed,
+            }
+        )
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _own(self) -> None:
-        """Own the folder; raises StoreFailure when it cannot be written to, FolderInUse when it is another's."""
-        if not self._is_open:
-            raise StoreFailure(f"{self.base_path}: the store is not open")
-        with self._opening:
-            if self._is_ours and self._ownership.is_held:
-                if self._missing or not folders.are_there(self._folders):
-                    if not self._missing:
-                        logger.warning("%s: folders in it were deleted, they are made again", self.base_path)
-                    with suppress(OSError):  # then no file can be written there either, and says why
-                        self._make_folders()
-                return
-            if self._is_ours:  # the lock was deleted, with all else maybe, and may be another's by now
-                logger.warning("%s: its lock file was deleted, it is taken again", self.base_path)
-                self._is_ours = False
-                self._candles.close()
-            try:
-                self._make_folders()
-                self._ownership.take()
-                self._candles.open()  # before the clearing: what was left half done tells it where to look
-                foreign.clear_leftovers(self.base_path)
-                self._surroundings.look()
-            except FolderInUse as error:
-                self._health.note(str(self.base_path), error)
-                raise
-            except OSError as error:
-                self._health.note(str(self.base_path), error)
-                where = error.filename or self.base_path
-                raise StoreFailure(f"{where}: cannot be written to: {error.strerror or error}") from error
-            self._is_ours = True
-            self._health.note(str(self.base_path), None)
-
-    def _make_folders(self) -> None:
-        """Make the folders there are not yet. Where a file has the name of one, the others will do."""
-        folders.make(self.base_path)
-        self._missing = []
-        for folder in self._folders:
-            try:
-                folders.make(folder)
-            except NotADirectoryError as error:
-                self._missing.append(folder)
-                self._health.note(f"folder {folder.name}", error)
-            else:
-                self._health.note(f"folder {folder.name}", None)
+    def _take_up(self) -> None:
+        """The folder is ours now: go on where the process before us ended."""
+        self._candles.open()  # before the clearing: what was left half done tells it where to look
+        foreign.clear_leftovers(self.base_path)
+        self._surroundings.look()
 
     def _append(self, kind: RecordFiles, batch: Batch, at_ms: int) -> None:
         for market in batch:
             names.stem(market)
         try:
-            self._own()
-            kind.append(batch, at_ms)
-        except (StoreFailure, FolderInUse) as error:
-            self._lost(kind.name, {market: len(records) for market, records in batch.items()}, error, at_ms)
-            raise
-        else:
-            for what in (kind.name, LATE):
-                self._state(self._losses.over(what, {market.exchange for market in batch}, at_ms))
+            with self._refusals.counted(kind.name, {market: len(records) for market, records in batch.items()}, at_ms):
+                kind.append(batch, at_ms)
+            self._refusals.takes_again((market.exchange for market in batch), at_ms)
         finally:
-            if self._is_ours:
+            if self._owning.is_ours:
                 self._candles.write_due()
                 if self._trimmer.trim_if_due(at_ms):
                     self._surroundings.look()
                 self.wish.retry()
 
-    def _lost(self, kind: str, counts: Mapping[Market, int], error: StoreFailure | FolderInUse, at_ms: int) -> None:
-        """Some records were refused: those that the error names, all of them where the folder is not ours."""
-        refused = error.refused if isinstance(error, StoreFailure) else {}
-        if not self._is_ours:
-            refused = dict(counts)
-            self._health.lose(sum(refused.values()))
-            if isinstance(error, StoreFailure):
-                error.refused = refused
-        self._losses.note(kind, refused, str(error), at_ms)
-
-    def _state(self, losses: Sequence[Gap]) -> None:
-        """What is lost goes into the gap ledger, sooner or later."""
-        self._losses.put_back([gap for gap in losses if not self.gaps.append([gap])])
-
     def _keep_candles(self, batch: Sequence[tuple[str, ohlcv.Rows]]) -> None:
         try:
-            self._own()
+            self._owning.own()
         finally:
             self._candles.add_all(batch)
         self._candles.write_due()  # which only the owner may
@@ -440,11 +383,11 @@ class TrainingStore(StoreReader):
                 with suppress(StoreFailure):
                     stored = self.candles(market, timeframe, int(rows.open_time[0]))
                     found += changes(market, timeframe, stored, rows, at_ms)
-        try:
-            self._own()
+        with (
+            suppress(StoreFailure, FolderInUse),  # which is no reason not to keep the candles
+            self._refusals.counted(names.LATE, Counter(late.market for late in found), at_ms),
+        ):
             self.late.append(found)
-        except (StoreFailure, FolderInUse) as error:  # which is no reason not to keep the candles
-            self._lost(LATE, Counter(late.market for late in found), error, at_ms)
 
     def _note_candles(self, name: str, error: OSError | None) -> None:
         self._health.note(f"ohlcv/{name}" if name.endswith(".parquet") else name, error)

@@ -159,7 +159,7 @@ def abandoned(folder):
     store = TrainingStore(folder, clock=Seconds())
     store.open()
     yield store
-    store._ownership.give_back()
+    store._owning.end()
 
 
 def test_candles_that_waited_are_there_after_a_kill_and_for_readers_before(tmp_path):

@@ -129,7 +129,7 @@ def test_a_sealing_killed_anywhere_leaves_every_candle_and_the_next_start_mends_
                 keep(store, history(MIDNIGHT, MIDNIGHT + STEP))
         else:
             keep(store, history(MIDNIGHT, MIDNIGHT + STEP))
-    store._ownership.give_back()
+    store._owning.end()
     assert set(union(store)) >= set(everything.open_time)
     wanted = history(START, MIDNIGHT + STEP)
     assert TrainingStore(tmp_path).candles(BTC, "5m").equals(wanted)

@@ -1,0 +1,113 @@
+"""Whatever kind of record the disk refuses, it is counted, shown while it lasts, and stated once it is over."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from scanner.errors import StoreFailure
+from scanner.store import losses as losses_file
+from scanner.store.gaps import NOT_KEPT, OUTAGE, Gap
+from scanner.store.losses import Losses
+from scanner.store.ohlcv import rows
+from scanner.store.store import TrainingStore
+from scanner.timeframes import DAY_MS, MINUTE_MS
+from tests.store.making import BTC, NOON, candles, cluster, signal
+from tests.store.test_store import array
+
+ENTRY = Gap("binance", None, OUTAGE, NOON - MINUTE_MS, NOON, "no answer")
+DAY_FILE = {"signals": "binance_BTCUSDT_2025-10-24.json", "clustering": "binance_BTCUSDT_2025-10-24.json"}
+
+
+def late_candles(store, at_ms):
+    moments, *columns = candles(NOON - DAY_MS, 3)
+    store.append_closed([(BTC, "5m", rows(moments, columns))], at_ms)
+
+
+KEEP = {
+    "signals": lambda store, at_ms: store.append_signals({BTC: [signal(at_ms)]}, at_ms),
+    "clustering": lambda store, at_ms: store.append_clusters({BTC: [cluster(at_ms)]}, at_ms),
+    "universe": lambda store, at_ms: store.append_universe("binance", {"exchange": "binance", "at": at_ms}, at_ms),
+    "late": late_candles,
+}
+
+
+def keep(store, kind, at_ms):
+    with suppress(StoreFailure):
+        KEEP[kind](store, at_ms)
+
+
+@pytest.mark.parametrize("kind", KEEP)
+def test_what_is_refused_is_counted_shown_and_stated_when_it_is_over(kind, tmp_path):
+    with TrainingStore(tmp_path) as store:
+        obstacle = tmp_path / kind / DAY_FILE.get(kind, "binance_2025-10-24.json")
+        obstacle.mkdir()
+        keep(store, kind, NOON)
+        assert store.health()["not_kept"] == 1
+        assert store.health()["cause"].startswith(f"{kind}/binance_")
+        (lasting,) = store.losses()
+        assert (lasting.cause, lasting.from_ms, lasting.to_ms) == (NOT_KEPT, NOON, None)
+        assert lasting.detail.startswith(f"1 {kind} records: {kind}/binance_")
+        obstacle.rmdir()
+        for other in ("clustering", "signals"):
+            keep(store, other, NOON + MINUTE_MS)
+        assert store.losses() == []
+        (gap,) = store.gaps.read()
+        assert (gap.from_ms, gap.to_ms, gap.detail) == (NOON, NOON + MINUTE_MS, lasting.detail)
+
+
+@pytest.mark.parametrize("kind", KEEP)
+def test_all_is_lost_while_the_folder_cannot_be_owned(kind, tmp_path):
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with TrainingStore(tmp_path / "data") as store:
+        keep(store, kind, NOON)
+        assert store.health()["not_kept"] == 1
+        assert [(loss.from_ms, loss.to_ms) for loss in store.losses()] == [(NOON, None)]
+
+
+def test_an_entry_that_the_ledger_refuses_waits_and_is_noted_as_soon_as_it_can_be(tmp_path):
+    obstacle = tmp_path / "gaps" / "binance_2025-10-24.json"
+    with TrainingStore(tmp_path) as store:
+        obstacle.mkdir()
+        assert not store.gaps.append([ENTRY], NOON + 5)
+        assert store.losses() == [ENTRY]
+        keep(store, "signals", NOON)
+        assert store.losses() == [ENTRY]
+        obstacle.rmdir()
+        keep(store, "signals", NOON)
+        assert store.losses() == []
+        (record,) = array(store, obstacle.name, "gaps")
+        assert record["known_at"] == "2025-10-24T12:00:00.005000+00:00"
+
+
+def test_what_one_store_could_not_state_is_stated_by_the_next(tmp_path):
+    obstacle, losses = tmp_path / "gaps" / "binance_2025-10-24.json", Losses()
+    with TrainingStore(tmp_path, losses=losses) as store:
+        obstacle.mkdir()
+        store.gaps.append([ENTRY])
+    obstacle.rmdir()
+    with TrainingStore(tmp_path, losses=losses) as store:
+        assert store.gaps.read() == []
+    assert store.gaps.read() == [replace(ENTRY, backfilled=False)]
+
+
+def test_entries_wait_in_bounded_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(losses_file, "MOST_UNSTATED", 2)
+    with TrainingStore(tmp_path) as store:
+        (tmp_path / "gaps" / "binance_2025-10-24.json").mkdir()
+        entries = [Gap("binance", None, OUTAGE, NOON + at, NOON + at + 1, "no answer") for at in range(3)]
+        store.gaps.append(entries)
+        assert store.losses() == entries[1:]
+        assert store.health()["not_kept"] == 1
+
+
+def test_torn_files_of_every_kind_are_counted(tmp_path):
+    with TrainingStore(tmp_path) as store:
+        for kind in (*KEEP, "gaps"):
+            (tmp_path / kind / DAY_FILE.get(kind, "binance_2025-10-24.json")).write_text('[\n{"a":1},\n{"b')
+        for kind in KEEP:
+            keep(store, kind, NOON)
+        store.gaps.append([ENTRY])
+        assert store.health()["repaired"] == 5
