@@ -99,10 +99,11 @@ class Owning:
     def _make_what_is_missing(self) -> None:
         if not self._missing and folders.are_there(self._folders):
             return
-        if not self._missing:
-            logger.warning("%s: folders in it were deleted, they are made again", self._base)
+        before = self._missing
         with suppress(OSError):  # then no file can be written there either, and says why
             self._make_folders()
+            if not before:
+                logger.warning("%s: folders in it were deleted, they are made again", self._base)
 
     def _make_folders(self) -> None:
         """Make the folders there are not yet. Where a file has the name of one, the others will do."""
