@@ -68,15 +68,19 @@ class CandleFile:
         self._waiting = NONE
         self._added: list[Rows] = []
 
-    def add(self, candles: Rows) -> None:
+    def add(self, candles: Rows) -> Rows:
+        """Have candles wait; those that had to go for them, because their file cannot be written."""
+        lost = NONE
         with self._lock:
             self._added.append(candles)
             self._totals.add(waiting=len(candles))
             surplus = self._refused and max(0, self._count() - MOST_WAITING) and len(self._merged()) - MOST_WAITING
             if surplus > 0:
+                lost = Rows(self._waiting.open_time[:surplus], self._waiting.values[:surplus])
                 self._wait_for(Rows(self._waiting.open_time[surplus:], self._waiting.values[surplus:]))
         if surplus > 0:
             self._totals.add(not_kept=surplus)
+        return lost
 
     @property
     def waiting(self) -> Rows:

@@ -51,6 +51,8 @@ class CandleFiles:
         Seconds that only grow (`time.monotonic`).
     on_result : callable
         Called with a file's name and the error of a write, or None when it succeeded; the journal is one of them.
+    on_lost : callable
+        Called with a file's name and the candles that had to go, as too many wait for it.
     """
 
     def __init__(
@@ -59,9 +61,10 @@ class CandleFiles:
         journal: Path,
         clock: Callable[[], float] = time.monotonic,
         on_result: Callable[[str, OSError | None], object] = lambda name, error: None,
+        on_lost: Callable[[str, Rows], object] = lambda name, candles: None,
     ) -> None:
         self.folder = folder
-        self._clock, self._on_result = clock, on_result
+        self._clock, self._on_result, self._on_lost = clock, on_result, on_lost
         self._lock = threading.Lock()
         self._files: dict[str, CandleFile] = {}
         self._periods: dict[str, list[str]] | None = None  # of every head; None where we do not own the folder
@@ -182,7 +185,8 @@ class CandleFiles:
         with self._lock:
             for name, candles in batch:
                 file = self._files.get(name) or self._new(name)
-                file.add(candles)
+                if len(lost := file.add(candles)):
+                    self._on_lost(name, lost)
                 at_once = not file.stored or len(candles) > max(file.stored, HISTORY)
                 self._schedule(name, 0.0 if at_once else _pace(name, file.stored, len(self._files)))
 

@@ -1,8 +1,8 @@
 """The gap ledger: why there are no candles somewhere. Pure; `gap_files` keeps it.
 
 Three causes: we were `down`, the exchange had an `outage`, or nobody traded (`no_trade`), which is known only where the
-exchange answered. What was fetched later is noted as `backfilled`. A fourth is about signals and cluster records, not
-candles: the disk refused some (`not_kept`).
+exchange answered. What was fetched later is noted as `backfilled`. A fourth is the disk, which refused
+some (`not_kept`): records of an exchange, or, where a market is named, candles of it.
 """
 
 from __future__ import annotations
@@ -105,11 +105,12 @@ def explained(exchange: str, symbol: str, open_time: NDArray[np.int64], step_ms:
     Returns
     -------
     list of Gap
-        `no_trade` comes before `outage`, and that before `down`, where several are noted; `unexplained` for what is
-        in none.
+        `no_trade` comes before `outage`, that before `down`, and that before `not_kept`, where several are noted;
+        `unexplained` for what is in none.
     """
     ours = [gap for gap in gaps if gap.exchange == exchange and gap.symbol in (None, symbol)]
     covers = {cause: union(gap.span for gap in ours if gap.cause == cause) for cause in (NO_TRADE, OUTAGE, DOWN)}
+    covers[NOT_KEPT] = union(gap.span for gap in ours if gap.cause == NOT_KEPT and gap.symbol is not None)
     before = np.flatnonzero(np.diff(open_time) > step_ms)
     found: list[Gap] = []
     for begins, ends in zip(open_time[before] + step_ms, open_time[before + 1], strict=True):

@@ -1,4 +1,4 @@
-"""What the gap ledger has yet to say: records that the disk refused, until that is over, and entries it refused."""
+"""What the gap ledger has yet to say: what the disk refused, until that is over, and entries the ledger refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
+from scanner.markets import Market
 from scanner.store.gaps import NOT_KEPT, Gap
+from scanner.store.intervals import Span
 
 MOST_UNSTATED = 10_000  # entries, some ms to write; then the oldest go
 
@@ -15,43 +17,58 @@ Entry = tuple[Gap, int | None]  # and when it became known, market time, where t
 
 @dataclass
 class Loss:
-    """Records of one exchange and kind, from the first that was refused to the last so far."""
+    """What was refused of one exchange or market and of one sort, from the first to the last so far."""
 
     from_ms: int
     to_ms: int
-    records: int
+    count: int
     cause: str
 
-    def as_gap(self, exchange: str, kind: str, to_ms: int | None) -> Gap:
-        return Gap(exchange, None, NOT_KEPT, self.from_ms, to_ms, f"{self.records} {kind} records: {self.cause}")
+    def as_gap(self, exchange: str, symbol: str, sort: str, to_ms: int | None) -> Gap:
+        return Gap(exchange, symbol or None, NOT_KEPT, self.from_ms, to_ms, f"{self.count} {sort}: {self.cause}")
 
 
 class Losses:
-    """Open losses by exchange and kind of record, and entries of the ledger that wait.
+    """Open losses, of records by exchange and kind, of candles by market and timeframe; entries that wait.
 
     May be used from any thread, and by one store after another.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._open: dict[tuple[str, str], Loss] = {}
+        self._open: dict[tuple[str, str, str], Loss] = {}  # exchange, symbol if any, sort
         self._unstated: list[Entry] = []
 
     def note(self, kind: str, refused: Mapping[str, int], cause: str, at_ms: int) -> None:
         """So many records of exchanges, of a cycle at `at_ms` (market time), were refused."""
         with self._lock:
             for exchange, records in refused.items():
-                loss = self._open.setdefault((exchange, kind), Loss(at_ms, at_ms, 0, cause))
-                loss.records, loss.to_ms = loss.records + records, max(at_ms, loss.to_ms)
+                loss = self._open.setdefault((exchange, "", f"{kind} records"), Loss(at_ms, at_ms, 0, cause))
+                loss.count, loss.to_ms = loss.count + records, max(at_ms, loss.to_ms)
+
+    def note_candles(self, market: Market, timeframe: str, count: int, span: Span, cause: str) -> None:
+        """So many candles that opened within a span had to go."""
+        with self._lock:
+            key, last_ms = (market.exchange, market.symbol, f"{timeframe} candles"), span[1] - 1
+            loss = self._open.setdefault(key, Loss(span[0], last_ms, 0, cause))
+            loss.count += count
+            loss.from_ms, loss.to_ms = min(loss.from_ms, span[0]), max(loss.to_ms, last_ms)
 
     def over(self, kinds: Iterable[str], exchanges: Iterable[str], at_ms: int) -> None:
         """Records of these exchanges are kept again: what was lost of these kinds can be stated."""
         with self._lock:
             if not self._open:
                 return
-            for key in sorted((exchange, kind) for exchange in set(exchanges) for kind in kinds):
+            for key in sorted((exchange, "", f"{kind} records") for exchange in set(exchanges) for kind in kinds):
                 if (loss := self._open.pop(key, None)) is not None:
                     self._unstated.append((loss.as_gap(*key, max(at_ms, loss.from_ms + 1)), None))
+
+    def candles_over(self, market: Market, timeframe: str) -> None:
+        """The candles of a market are kept again: those that had to go can be stated."""
+        key = (market.exchange, market.symbol, f"{timeframe} candles")
+        with self._lock:
+            if (loss := self._open.pop(key, None)) is not None:
+                self._unstated.append((loss.as_gap(*key, loss.to_ms + 1), None))
 
     def cut_short(self) -> None:
         """Nothing will be kept any more: all losses can be stated, up to the last record refused."""

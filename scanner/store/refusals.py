@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
 from scanner.store import names
 from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import Gap
 from scanner.store.losses import Losses
+from scanner.store.names import CandleName
+from scanner.timeframes import length_ms
 
 SELDOM = (names.LATE, names.UNIVERSE)  # kinds whose next record may be hours away
 
@@ -73,6 +78,15 @@ class Refusals:
     def takes_again(self, exchanges: Iterable[str], at_ms: int) -> None:
         """The medium takes frequent records of exchanges again, and so it would take those that come seldom."""
         self._over(SELDOM, exchanges, at_ms)
+
+    def lose_candles(self, name: CandleName, open_time: NDArray[np.int64], cause: str) -> None:
+        """Candles of one market and timeframe that waited for their file had to go."""
+        span = int(open_time[0]), int(open_time[-1]) + length_ms(name.timeframe)
+        self._losses.note_candles(name.market, name.timeframe, len(open_time), span, cause)
+
+    def takes_candles_again(self, name: CandleName) -> None:
+        """Their file could be written; what was lost before is stated with the next record."""
+        self._losses.candles_over(name.market, name.timeframe)
 
     def cut_short(self) -> None:
         """Nothing will be kept any more: what was lost is stated, up to the last record refused."""

@@ -79,7 +79,8 @@ class TrainingStore(StoreReader):
         limits: Limits | None = None,
         losses: Losses | None = None,
     ) -> None:
-        super().__init__(base_path, lambda ohlcv, journal: CandleFiles(ohlcv, journal, clock, self._note_candles))
+        noting = (self._note_candles, self._lose_candles)
+        super().__init__(base_path, lambda ohlcv, journal: CandleFiles(ohlcv, journal, clock, *noting))
         self._health = Health(self.base_path)
         self._size = FolderSize(self.base_path, clock)
         self._surroundings = Surroundings(self.base_path)
@@ -390,4 +391,12 @@ class TrainingStore(StoreReader):
             self.late.append(found)
 
     def _note_candles(self, name: str, error: OSError | None) -> None:
-        self._health.note(f"ohlcv/{name}" if name.endswith(".parquet") else name, error)
+        found = names.try_candle_file(name)
+        self._health.note(name if found is None else f"ohlcv/{name}", error)
+        if found is not None and error is None:
+            self._refusals.takes_candles_again(found)
+
+    def _lose_candles(self, name: str, lost: ohlcv.Rows) -> None:
+        if (found := names.try_candle_file(name)) is not None:
+            cause = self._health.failing().get(f"ohlcv/{name}", "its file cannot be written")
+            self._refusals.lose_candles(found, lost.open_time, f"ohlcv/{name}: {cause}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scanner.errors import StoreFailure
+from scanner.store import candle_file
 from scanner.store import losses as losses_file
 from scanner.store.gaps import NOT_KEPT, OUTAGE, Gap
 from scanner.store.losses import Losses
@@ -18,6 +19,7 @@ from tests.store.making import BTC, NOON, candles, cluster, signal
 from tests.store.test_store import array
 
 ENTRY = Gap("binance", None, OUTAGE, NOON - MINUTE_MS, NOON, "no answer")
+STEP = 5 * MINUTE_MS
 DAY_FILE = {"signals": "binance_BTCUSDT_2025-10-24.json", "clustering": "binance_BTCUSDT_2025-10-24.json"}
 
 
@@ -101,6 +103,34 @@ def test_entries_wait_in_bounded_memory(tmp_path, monkeypatch):
         store.gaps.append(entries)
         assert store.losses() == entries[1:]
         assert store.health()["not_kept"] == 1
+
+
+def test_candles_that_had_to_go_are_stated_of_their_market(tmp_path, monkeypatch):
+    monkeypatch.setattr(candle_file, "MOST_WAITING", 3)
+    obstacle = tmp_path / "ohlcv" / "binance_BTCUSDT_5m.parquet"
+    with TrainingStore(tmp_path) as store:
+        store.append_candles(BTC, "5m", *candles(NOON - 5 * STEP, 1))
+        store.flush()
+        obstacle.rename(tmp_path / "aside")
+        obstacle.mkdir()
+        for number in range(5):
+            with suppress(StoreFailure):
+                store.append_candles(BTC, "5m", *candles(NOON + number * STEP, 1))
+            with suppress(StoreFailure):
+                store.write_candles(BTC, "5m")
+        assert store.health()["not_kept"] == 2
+        (lasting,) = store.losses()
+        assert (lasting.symbol, lasting.cause, lasting.from_ms, lasting.to_ms) == (BTC.symbol, NOT_KEPT, NOON, None)
+        assert lasting.detail == f"2 5m candles: ohlcv/{obstacle.name}: {obstacle.name} is a folder"
+        obstacle.rmdir()
+        (tmp_path / "aside").rename(obstacle)
+        store.flush()
+        keep(store, "signals", NOON + 5 * STEP)
+        assert store.losses() == []
+        (gap,) = store.gaps.read()
+        assert (gap.symbol, gap.from_ms, gap.to_ms, gap.detail) == (BTC.symbol, NOON, NOON + 2 * STEP, lasting.detail)
+        unexplained, lost = store.holes(BTC, "5m")
+        assert (unexplained.to_ms, lost.cause, lost.from_ms, lost.to_ms) == (NOON, NOT_KEPT, NOON, NOON + 2 * STEP)
 
 
 def test_torn_files_of_every_kind_are_counted(tmp_path):
