@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
 import logging
 import threading
 import time
@@ -105,8 +106,16 @@ async def _wind_down(
 
 
 async def _cancel_tasks(within_s: float) -> None:
+    ends = asyncio.get_running_loop().time() + within_s
+    while any(map(_is_unbegun, asyncio.all_tasks())) and asyncio.get_running_loop().time() < ends:
+        await asyncio.sleep(0)  # the task of a connection just accepted would drop its socket
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=within_s)
+
+
+def _is_unbegun(task: asyncio.Task[Any]) -> bool:
+    work = task.get_coro()
+    return inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import threading
@@ -125,3 +126,23 @@ def test_a_deadline_cancels_the_work():
     with pytest.raises(TimeoutError):
         loop.submit(asyncio.sleep(30), 0.05).result(2)
     assert loop.stop(2)
+
+
+def test_a_task_that_has_just_been_made_begins_before_it_is_cancelled():
+    """Such a task may hold a connection that was just accepted; cancelled before it begins it would not close it."""
+    ended = []
+
+    async def holding() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(True)
+
+    async def farewell() -> None:
+        tasks.append(asyncio.create_task(holding()))
+
+    tasks: list[asyncio.Task[None]] = []
+    thread = LoopThread("test")
+    thread.start()
+    assert thread.stop(5, farewell)
+    assert ended == [True]
