@@ -277,6 +277,7 @@ class Journal:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             files.write_all(descriptor, OPENING, 0)
+            files.sync(self.folder)  # its name, too, is to outlive a power cut
         except OSError:
             os.close(descriptor)
             with suppress(OSError):

@@ -1,7 +1,9 @@
 """How much of the past is kept: whole files go, the oldest first; never those of today, never anybody else's.
 
 What may go are files of a day that is over (signals, clustering, gaps, universe) and sealed parts of histories. Heads
-stay, with at least the last 90 days of candles, and so does whatever was set aside or is not ours by its name.
+stay, with at least the last 90 days of candles, and so does whatever was set aside or is not ours by its name. Days are
+those on which something of an exchange was kept, not those of a clock: one that is wrong for a while, or the fast one
+of a simulated exchange in the same folder, makes nobody's files old.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -37,7 +39,7 @@ class Limits:
     Attributes
     ----------
     days : int
-        Files of days before that many go.
+        Of each exchange that many days with data are kept beside its newest.
     total_bytes : int
         As many go as make the data folder no larger.
     free_bytes : int
@@ -92,11 +94,12 @@ class Trimmer:
         return True
 
 
-class Old(NamedTuple):
-    """A file that may go: the last day it is about, its size, and how much of the disk it takes."""
+class Kept(NamedTuple):
+    """A file about some days: the last of them, whose it is, its size, and how much of the disk it takes."""
 
     day: date
     path: Path
+    exchange: str
     size: int
     room: int
 
@@ -116,12 +119,11 @@ def trim(base: Path, folders: Iterable[Path], limits: Limits, now_ms: int) -> in
     OSError
         A file cannot be removed, or a folder not be read.
     """
-    today, removed = utc(now_ms).date(), 0
+    removed = 0
     too_large, too_full = _excess(base, folders := tuple(folders), limits)
-    oldest = today - timedelta(days=min(limits.days, (today - date.min).days)) if limits.days else date.min
-    for old in sorted(found for folder in folders for found in _over(folder, today)):
-        if old.day >= oldest and too_large <= 0 and too_full <= 0:
-            break
+    for old, is_beyond in _that_may_go([found for folder in folders for found in _kept(folder)], limits.days, now_ms):
+        if not is_beyond and too_large <= 0 and too_full <= 0:
+            continue
         old.path.unlink(missing_ok=True)
         for ending in files.LEFTOVERS:
             with suppress(regular.Foreign):
@@ -142,14 +144,26 @@ def _excess(base: Path, folders: Iterable[Path], limits: Limits) -> tuple[int, i
     return total, free
 
 
-def _over(folder: Path, today: date) -> Iterator[Old]:
-    """The files of a folder about days that are over."""
+def _that_may_go(kept: Sequence[Kept], days: int, now_ms: int) -> Iterator[tuple[Kept, bool]]:
+    """The files of days that are over, oldest first, and whether more than so many days have come since."""
+    found: dict[str, set[date]] = {}
+    for each in kept:
+        found.setdefault(each.exchange, set()).add(each.day)
+    newest = {exchange: sorted(known)[-(days + 1) :] for exchange, known in found.items()}
+    for each in sorted(kept):
+        if each.day < min(utc(now_ms).date(), newest[each.exchange][-1]):
+            yield each, days > 0 and each.day < newest[each.exchange][0]
+
+
+def _kept(folder: Path) -> Iterator[Kept]:
+    """The files of a folder that are about some days, and end."""
     for name in regular.names_in(folder):
         day = _last_day(folder / name)
-        if day is not None and day < today:
+        if day is not None:
             with suppress(FileNotFoundError):
                 status = (folder / name).lstat()
-                yield Old(day, folder / name, status.st_size, getattr(status, "st_blocks", 0) * 512 or status.st_size)
+                room = getattr(status, "st_blocks", 0) * 512 or status.st_size
+                yield Kept(day, folder / name, name.partition("_")[0], status.st_size, room)
 
 
 def _last_day(path: Path) -> date | None:

@@ -69,6 +69,34 @@ def test_days_before_the_limit_go(folder):
     assert kept(folder, "ohlcv") == [HEAD]
 
 
+def test_a_clock_that_is_wrong_for_a_while_makes_nothing_old(folder):
+    """A file dated a year ahead is one day more, and no reason to remove all others."""
+    (folder / "signals" / "binance_BTCUSDT_2026-11-08.json").write_bytes(b"")
+    ahead_ms = NOON + 380 * DAY_MS
+    assert trim(folder, [folder / "signals"], Limits(days=9), ahead_ms) == 1
+    assert {day(0), day(8)} <= set(kept(folder))
+
+
+def test_the_days_of_one_exchange_are_not_those_of_another(folder):
+    """A simulated exchange runs through years in a night; the folder's other data are as old as they are."""
+    for year in range(2026, 2046):
+        (folder / "signals" / f"simulated_BTCUSDT_{year}-01-01.json").write_bytes(b"")
+    trim(folder, [folder / "signals"], Limits(days=10), NOON + 20 * 365 * DAY_MS)
+    assert [name for name in kept(folder) if name.startswith("binance")] == [day(each) for each in reversed(range(10))]
+    assert len([name for name in kept(folder) if name.startswith("simulated")]) == 11
+
+
+def test_an_exchanges_newest_day_stays_though_it_is_over(folder):
+    trim(folder, [folder / "signals"], Limits(total_bytes=1), NOON + 400 * DAY_MS)
+    assert kept(folder) == [day(0)]
+
+
+def test_after_a_pause_as_many_days_are_there_as_before(folder):
+    (folder / "signals" / "binance_BTCUSDT_2025-12-24.json").write_bytes(b"")
+    trim(folder, [folder / "signals"], Limits(days=3), NOON + 61 * DAY_MS)
+    assert kept(folder) == [day(2), day(1), day(0), "binance_BTCUSDT_2025-12-24.json"]
+
+
 def test_the_oldest_go_until_the_folder_is_small_enough(folder):
     trimmed(folder, total_bytes=4_500)
     assert kept(folder) == [day(3), day(2), day(1), day(0)]
