@@ -39,6 +39,18 @@ def make(folder: Path) -> None:
         raise
 
 
+def takes_file(path: Path) -> bool:
+    """Whether a file could be written anew where `path` is or would be: its folder takes a byte, and it can be read."""
+    try:
+        require_writable([path.parent])
+        with regular.opened(path):
+            return True
+    except FileNotFoundError:
+        return True
+    except (OSError, StoreFailure, regular.Foreign):
+        return False
+
+
 def require_writable(folders: Iterable[Path]) -> None:
     """Put a byte into each and take it out again; raises StoreFailure for the first that takes none."""
     for folder in folders:

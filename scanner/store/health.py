@@ -17,10 +17,11 @@ EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFIL
 
 
 class Failure(NamedTuple):
-    """Why something cannot be written, and the operating system's number for it."""
+    """Why something cannot be written, the operating system's number for it, and the file that it refused."""
 
     cause: str
-    code: int | None
+    code: int | None = None
+    path: str | Path | None = None
 
 
 class Health:
@@ -61,6 +62,11 @@ class Health:
         """What cannot be written at present, and why."""
         return {what: failure.cause for what, failure in self._now().items()}
 
+    def refused_files(self) -> dict[str, Path]:
+        """What cannot be written though its records can: by name, and the file that was refused."""
+        named = {what: failure.path or self._base / what for what, failure in self._now().items() if failure.code}
+        return {what: Path(path) for what, path in named.items()}
+
     def report(self) -> dict[str, Any]:
         """``state``: ok or degraded; ``cause``: what cannot be written, or None."""
         failing = self._now()
@@ -81,8 +87,8 @@ def _folder_of(what: str) -> str:
 
 def _failure(error: Exception) -> Failure:
     if isinstance(error, OSError):
-        return Failure(error.strerror or str(error), error.errno)
-    return Failure(str(error), None)
+        return Failure(error.strerror or str(error), error.errno, error.filename)
+    return Failure(str(error))
 
 
 def _message(failing: dict[str, Failure]) -> str:

@@ -142,6 +142,7 @@ class TrainingStore(FolderWriter):
                 if self._trimmer.trim_if_due(at_ms):
                     self._surroundings.look()
                 self.wish.retry()
+                self._look_again()
 
     def _keep_candles(self, batch: Sequence[tuple[str, ohlcv.Rows]]) -> None:
         try:

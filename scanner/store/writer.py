@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scanner.errors import FolderInUse, StoreFailure
-from scanner.store import foreign, names, ohlcv
+from scanner.store import folders, foreign, names, ohlcv
 from scanner.store.candle_files import JOURNAL, CandleFiles
 from scanner.store.folder_size import FolderSize
 from scanner.store.foreign import Surroundings
@@ -37,6 +37,8 @@ from scanner.store.wish import WishFile
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN_S = 5.0
+DAY_FILES = (names.SIGNALS, names.CLUSTERING, names.UNIVERSE, names.GAPS, names.LATE)
 MEDIUM = "medium"  # in messages: what was written cannot be flushed to it
 
 
@@ -90,7 +92,7 @@ class FolderWriter(StoreReader):
         self._refusals = Refusals(own, losses, self.gaps)
         days = (self._signals, self._clusters)
         self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
-        self._clock = clock
+        self._clock, self._look_again_at = clock, 0.0
 
     def open(self, must_write: bool = False) -> None:
         """Create the folders, own them, and clear away what a killed writer left half done.
@@ -233,6 +235,15 @@ class FolderWriter(StoreReader):
                 "unflushed": self._medium.unflushed,
             }
         )
+
+    def _look_again(self) -> None:
+        """Whether day files that were refused can be written by now: the next record of some is hours away."""
+        if self._clock() < self._look_again_at:
+            return
+        self._look_again_at = self._clock() + LOOK_AGAIN_S
+        for what, path in self._health.refused_files().items():
+            if path.parent.name in DAY_FILES and folders.takes_file(path):
+                self._health.note(what, None)
 
     def _take_up(self) -> None:
         """The folder is ours now: go on where the process before us ended."""

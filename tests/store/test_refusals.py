@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from scanner.errors import StoreFailure
-from scanner.store import candle_file
+from scanner.store import candle_file, files, folders
 from scanner.store import losses as losses_file
 from scanner.store.gaps import NOT_KEPT, OUTAGE, Gap
 from scanner.store.losses import Losses
 from scanner.store.ohlcv import rows
 from scanner.store.store import TrainingStore
+from scanner.store.writer import LOOK_AGAIN_S
 from scanner.timeframes import DAY_MS, MINUTE_MS
-from tests.store.making import BTC, NOON, candles, cluster, signal
+from tests.store.making import BTC, NOON, Seconds, candles, cluster, signal
 from tests.store.test_store import array
 
 ENTRY = Gap("binance", None, OUTAGE, NOON - MINUTE_MS, NOON, "no answer")
@@ -141,3 +143,38 @@ def test_torn_files_of_every_kind_are_counted(tmp_path):
             keep(store, kind, NOON)
         store.gaps.append([ENTRY])
         assert store.health()["repaired"] == 5
+
+
+@pytest.mark.parametrize("obstacle", ["signals/binance_BTCUSDT_2025-10-24.json", "universe/binance_2025-10-24.json"])
+def test_a_file_is_well_again_when_it_could_be_written_though_its_next_record_is_far_off(tmp_path, obstacle):
+    clock = Seconds()
+    with TrainingStore(tmp_path, clock) as store:
+        (tmp_path / obstacle).mkdir()
+        for kind in ("signals", "universe"):
+            keep(store, kind, NOON)
+        clock.now += LOOK_AGAIN_S
+        store.append_signals({}, NOON)
+        assert "is a folder" in store.health()["cause"]
+        (tmp_path / obstacle).rmdir()
+        clock.now += LOOK_AGAIN_S
+        store.append_signals({}, NOON)
+        assert store.health()["state"] == "ok"
+
+
+def test_a_file_that_a_full_disk_refused_is_well_again_when_its_folder_takes_a_byte(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    clock = Seconds()
+    with TrainingStore(tmp_path, clock) as store:
+        with monkeypatch.context() as broken:
+            broken.setattr(files, "write_all", full)
+            broken.setattr(folders, "require_writable", full)
+            with pytest.raises(StoreFailure):
+                store.append_universe("binance", {"exchange": "binance"}, NOON)
+            clock.now += LOOK_AGAIN_S
+            store.append_signals({}, NOON)
+            assert store.health()["state"] == "degraded"
+        clock.now += LOOK_AGAIN_S
+        store.append_signals({}, NOON)
+        assert store.health()["state"] == "ok"
