@@ -102,8 +102,9 @@ def test_a_disk_that_is_full_from_the_start_until_after_a_stop(tmp_path: Path) -
         server.tell("start", ORDER)
         server.scan_on(1)
         assert "No space left on device" in server.wait_for_state("degraded")["cause"]
-        status, answer = server.ask("training-data/BTC/USDT?days=2")
-        assert (status, len(answer["dataset"]["ohlcv"]["5m"]) > 100) == (200, True)  # from memory
+        wait_for(lambda: server.ask("training-data/BTC/USDT?days=2")[0] == 200, what="candles")
+        answer = server.ask("training-data/BTC/USDT?days=2")[1]
+        assert len(answer["dataset"]["ohlcv"]["5m"]) > 100  # from memory
         server.tell("stop")
         refused = server.store()["not_kept"]
         (disk / "ballast").unlink()
