@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -123,9 +122,9 @@ class Recorder:
                 _sort(clusters, new.markets, new.clusters())
         refused: set[Market] = set()
         if signals:
-            refused |= _kept_or_shown(lambda: self._store.append_signals(signals, at_ms))
+            refused |= _kept_or_shown(lambda: self._store.append_signals(signals, at_ms), signals)
         if clusters:
-            refused |= _kept_or_shown(lambda: self._store.append_clusters(clusters, at_ms))
+            refused |= _kept_or_shown(lambda: self._store.append_clusters(clusters, at_ms), clusters)
         if refused:
             for batch in batches:
                 self._memory(batch, markets).forget(refused)
@@ -178,11 +177,12 @@ def _sort(by_market: dict[Market, list[Record]], markets: Sequence[Market], reco
         by_market.setdefault(market, []).append(record)
 
 
-def _kept_or_shown(write: Callable[[], None]) -> set[Market]:
-    """Write; the markets of which not all could be. The store's health, which `status` shows, says why."""
-    with suppress(FolderInUse):
-        try:
-            write()
-        except StoreFailure as error:
-            return set(error.refused)
+def _kept_or_shown(write: Callable[[], None], markets: Iterable[Market] = ()) -> set[Market]:
+    """Write what is of `markets`; those of which not all could be. The store's health, as `status` shows, says why."""
+    try:
+        write()
+    except StoreFailure as error:
+        return set(error.refused)
+    except FolderInUse:
+        return set(markets)
     return set()

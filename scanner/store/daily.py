@@ -141,7 +141,11 @@ class DayFile:
         """The twin's descriptor; None if there is no twin, or a reader still has it open."""
         if self._twin_stamp is None:
             return None
-        descriptor = os.open(self._twin, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            descriptor = os.open(self._twin, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:  # cleared away: by a cleaner of hidden files, or as the folder was taken again
+            self._discard_twin()
+            return None
         status = os.fstat(descriptor)
         ours = files.as_stamp(status) == self._twin_stamp and status.st_nlink == 1  # nobody's hard-linked backup
         if ours and not files.is_being_read(descriptor):

@@ -42,3 +42,15 @@ def test_a_live_signal_the_disk_refused_is_kept_in_the_next_cycle_though_it_has_
         (again,) = recorder.keep([live], MARKETS, NOW)
         assert again.markets == (MARKETS[0],)
         assert recorder.keep([live], MARKETS, NOW) == []
+
+
+def test_a_live_signal_is_kept_once_a_folder_that_another_had_taken_is_ours_again(tmp_path: Path, book: Book) -> None:
+    with TrainingStore(tmp_path) as store:
+        recorder, (live,) = Recorder(store, book.config), signals.finals(book, NOW, Context())
+        object.__setattr__(live, "closed", False)
+        (tmp_path / "scanner.lock").unlink()
+        with TrainingStore(tmp_path):
+            recorder.keep([live], MARKETS, NOW)
+        assert store.health()["not_kept"] == 2 * len(MARKETS)  # their clusters too
+        (again,) = recorder.keep([live], MARKETS, NOW)
+        assert again.markets == MARKETS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -91,6 +92,17 @@ def test_a_writer_whose_lock_was_deleted_leaves_the_folder_to_the_next_until_tha
         first.append_signals({BTC: [record()]}, MIDNIGHT)
         assert len(StoreReader(tmp_path).candles(BTC, "5m")) == 3
         assert (first.health()["state"], first.health()["unsafe"]) == ("ok", 0)
+
+
+def test_no_record_is_lost_where_a_lock_was_deleted_that_nobody_else_wants(tmp_path):
+    with TrainingStore(tmp_path) as store:
+        for number in range(4):
+            if number == 2:
+                (tmp_path / "scanner.lock").unlink()
+            store.append_signals({BTC: [record(MIDNIGHT + number * 1000)]}, MIDNIGHT)
+        assert (store.health()["state"], store.health()["not_kept"]) == ("ok", 0)
+        (day,) = (tmp_path / "signals").glob("*.json")
+        assert len(json.loads(day.read_text())) == 4
 
 
 @pytest.mark.parametrize("gone", ["", "signals", "ohlcv", "journal", "gaps"])
