@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -88,17 +87,20 @@ class Excerpt:
         StoreFailure
             A file cannot be read any more.
         """
-        with ExitStack() as stack:
-            opened: dict[int, IO[bytes]] = {}
-            held, size = [], 0
+        opened: dict[int, IO[bytes]] = {}
+        held, size = [], 0
+        try:
             for file, begin, end in self._runs():
-                held.append(self._read(opened, stack, file, begin, end))
+                held.append(self._read(opened, file, begin, end))
                 size += end - begin
                 if size >= PIECE:
                     yield b",".join(held)
                     held, size = [], 0
             if held:
                 yield b",".join(held)
+        finally:
+            for each in opened.values():
+                each.close()
 
     def records(self) -> Iterator[list[Record]]:
         """The same as records, some at a time."""
@@ -117,7 +119,7 @@ class Excerpt:
                 yield int(self._file[start]), int(self._begins[start]), int(self._ends[stop - 1])
                 start = stop
 
-    def _read(self, opened: dict[int, IO[bytes]], stack: ExitStack, file: int, begin: int, end: int) -> bytes:
+    def _read(self, opened: dict[int, IO[bytes]], file: int, begin: int, end: int) -> bytes:
         path, loose = self._sources[file]
         if loose is not None:
             return loose[begin:end]
@@ -125,7 +127,7 @@ class Excerpt:
             if file not in opened:
                 if len(opened) >= MOST_OPEN:
                     opened.pop(next(iter(opened))).close()
-                opened[file] = stack.enter_context(regular.opened(path))
+                opened[file] = regular.opened(path)
             opened[file].seek(begin)
             piece = opened[file].read(end - begin)
         except OSError as error:

@@ -69,11 +69,11 @@ def continued(file: bytes, candles: Rows) -> bytes | None:
     Returns
     -------
     bytes or None
-        None where some candles are not later, where there are too many groups already, and where the file is not one
-        of ours.
+        None where there are none, or some are not later, where there are too many groups already, and where the file is
+        not one of ours.
     """
     groups = _groups(file)
-    if not groups or len(groups) > MOST_GROUPS or groups[-1].last_ms >= candles.open_time[0]:
+    if not len(candles) or not groups or len(groups) > MOST_GROUPS or groups[-1].last_ms >= candles.open_time[0]:
         return None
     stays = _staying([group.length for group in groups], len(candles))
     if stays < len(groups):

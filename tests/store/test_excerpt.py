@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import weakref
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import StoreFailure
-from scanner.store import arrays, excerpt
+from scanner.store import arrays, excerpt, regular
 from scanner.store.excerpt import Excerpt
 from tests.store.making import MIDNIGHT, listing, make_unreadable, signal
 
@@ -113,3 +115,23 @@ def test_few_files_are_open_at_a_time_and_none_afterwards(tmp_path):
     most = max(len(listing(Path("/proc/self/fd"))) for _ in found.pieces())
     assert before < most <= before + excerpt.MOST_OPEN
     assert len(listing(Path("/proc/self/fd"))) == before
+
+
+def test_files_that_were_closed_are_not_held_on_to(tmp_path, monkeypatch):
+    opened: list[weakref.ref[Any]] = []
+
+    def noted(path: Path) -> Any:
+        file = regular.opened(path)
+        opened.append(weakref.ref(file))
+        return file
+
+    paths = [
+        written(tmp_path / f"{f:02}.json", [signal(MIDNIGHT + m * 1000) for m in range(5)])
+        for f in range(excerpt.MOST_OPEN + 1)
+    ]
+    found = Excerpt(paths, everything)
+    monkeypatch.setattr(excerpt, "regular", SimpleNamespace(opened=noted))
+    monkeypatch.setattr(excerpt, "PIECE", 1)
+    held = [sum(file() is not None for file in opened) for _ in found.pieces()]
+    assert len(opened) == len(found) == 5 * len(paths)
+    assert max(held) == excerpt.MOST_OPEN

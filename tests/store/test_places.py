@@ -127,6 +127,7 @@ def test_what_cannot_be_continued_is_said():
     file = ohlcv.encode(candles(10, 3))
     assert places.continued(file, candles(10, 3)) is None
     assert places.continued(file, candles(0, 3)) is None
+    assert places.continued(file, ohlcv.NONE) is None
     foreign = BytesIO()
     pd.DataFrame({"timestamp": [MIDNIGHT], "close": [1.0]}).to_parquet(foreign)
     for other in (b"", b"not Parquet", ohlcv.encode(ohlcv.NONE), foreign.getvalue()):
