@@ -77,11 +77,8 @@ def _refuse_hindsight(table: pa.Table, query: Query, as_of_ms: int) -> None:
 
 def known_of(store: StoreReader, market: Market, start_ms: int, as_of_ms: int, by: str = KNOWN_AT) -> features.Known:
     """What was known of a market at `as_of_ms`, of the time since `start_ms` and as long before as rows may need."""
-    signals, since_ms, in_time = (
-        _finals(store, market, start_ms, as_of_ms, by),
-        max(start_ms - UNTRADED_MS, 0),
-        by == USABLE_AT,
-    )
+    since_ms, in_time = max(start_ms - UNTRADED_MS, 0), by == USABLE_AT
+    signals = _finals(store, market, start_ms, as_of_ms, by)
     late, candles = store.late.read(market, as_of_ms), {}
     for timeframe in set(signals["timeframe"].to_pylist()) & LENGTH_MS.keys():
         mine = [change for change in late if change.timeframe == timeframe]

@@ -158,10 +158,8 @@ class Backfill:
         everyone = [market for own in markets.values() for market in own]
         if not everyone:
             return
-        config, keeping = (
-            self._order.config,
-            Keeping(self._store, self._order.config, self._venue.simulated, self.report),
-        )
+        config = self._order.config
+        keeping = Keeping(self._store, config, self._venue.simulated, self.report)
         reach = _common(self._reaches)
         stretches = list(_stretches(reach, len(everyone), config))
         self.meter.begin(SIGNALS, len(everyone) * len(stretches))
