@@ -132,12 +132,16 @@ class TrainingStore(FolderWriter):
     def _append(self, kind: RecordFiles, batch: Batch, at_ms: int) -> None:
         for market in batch:
             names.stem(market)
+        kept = set(batch)
         try:
             with self._refusals.counted(kind.name, {market: len(records) for market, records in batch.items()}, at_ms):
                 kind.append(batch, at_ms)
-            self._refusals.takes_again((market.exchange for market in batch), at_ms)
+        except StoreFailure as error:
+            kept -= error.refused.keys()
+            raise
         finally:
             if self._owning.is_ours:
+                self._refusals.takes_again((market.exchange for market in kept), at_ms)
                 self._candles.write_due()
                 if self._trimmer.trim_if_due(at_ms):
                     self._surroundings.look()

@@ -17,7 +17,7 @@ from scanner.store.ohlcv import rows
 from scanner.store.store import TrainingStore
 from scanner.store.writer import LOOK_AGAIN_S
 from scanner.timeframes import DAY_MS, MINUTE_MS
-from tests.store.making import BTC, NOON, Seconds, candles, cluster, signal
+from tests.store.making import BTC, ETH, NOON, Seconds, candles, cluster, signal
 from tests.store.test_store import array
 
 ENTRY = Gap("binance", None, OUTAGE, NOON - MINUTE_MS, NOON, "no answer")
@@ -60,6 +60,24 @@ def test_what_is_refused_is_counted_shown_and_stated_when_it_is_over(kind, tmp_p
         assert store.losses() == []
         (gap,) = store.gaps.read()
         assert (gap.from_ms, gap.to_ms, gap.detail) == (NOON, NOON + MINUTE_MS, lasting.detail)
+
+
+def test_a_file_that_stays_refused_keeps_no_rarer_loss_of_its_exchange_open(tmp_path):
+    with TrainingStore(tmp_path) as store:
+        (tmp_path / "signals" / "binance_ETHUSDT_2025-10-24.json").mkdir()
+        obstacle = tmp_path / "universe" / "binance_2025-10-24.json"
+        obstacle.mkdir()
+        keep(store, "universe", NOON)
+        obstacle.rmdir()
+        with pytest.raises(StoreFailure):
+            store.append_signals({ETH: [signal(NOON)]}, NOON + 1)
+        assert len(store.losses()) == 2
+        with pytest.raises(StoreFailure):
+            store.append_signals({BTC: [signal(NOON)], ETH: [signal(NOON)]}, NOON + MINUTE_MS)
+        (lasting,) = store.losses()
+        assert lasting.detail.startswith("2 signals records")
+        (gap,) = store.gaps.read()
+        assert (gap.from_ms, gap.to_ms, gap.detail.split(":")[0]) == (NOON, NOON + MINUTE_MS, "1 universe records")
 
 
 @pytest.mark.parametrize("kind", KEEP)
