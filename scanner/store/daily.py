@@ -167,6 +167,8 @@ class DayFile:
             os.link(self.path, self._spare)
         except OSError:  # no old file yet, or a file system without hard links: the next append copies
             files.rename(self._twin, self.path)
+            with suppress(OSError):
+                regular.remove(self._spare)  # one that could not be renamed would be in the way for ever
             return False
         files.rename(self._twin, self.path)
         with suppress(OSError):

@@ -27,7 +27,7 @@ Record = dict[str, Any]
 Int = NDArray[np.int64]
 MomentOf = Callable[[Record], int | None]
 PIECE = 256 * 1024  # bytes read at once, unless one record is longer
-MOST_OPEN = 8  # files of one excerpt at a time
+MOST_OPEN = 32  # files of one excerpt at a time
 _BETWEEN = len(b",\n")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -23,6 +23,7 @@ class Loss:
     to_ms: int
     count: int
     cause: str
+    of_all: bool = False  # nothing at all of that exchange and sort was taken
 
     def as_gap(self, exchange: str, symbol: str, sort: str, to_ms: int | None) -> Gap:
         return Gap(exchange, symbol or None, NOT_KEPT, self.from_ms, to_ms, f"{self.count} {sort}: {self.cause}")
@@ -39,11 +40,18 @@ class Losses:
         self._open: dict[tuple[str, str, str], Loss] = {}  # exchange, symbol if any, sort
         self._unstated: list[Entry] = []
 
-    def note(self, kind: str, refused: Mapping[str, int], cause: str, at_ms: int) -> None:
-        """So many records of exchanges, of a cycle at `at_ms` (market time), were refused."""
+    def note(self, kind: str, refused: Mapping[str, int], cause: str, at_ms: int, taken: Container[str] = ()) -> None:
+        """So many records of exchanges, of a cycle at `at_ms` (market time), were refused.
+
+        Where others of an exchange were `taken`, a loss of all there was is over, and another one of some begins.
+        """
         with self._lock:
             for exchange, records in refused.items():
-                loss = self._open.setdefault((exchange, "", f"{kind} records"), Loss(at_ms, at_ms, 0, cause))
+                key = (exchange, "", f"{kind} records")
+                if exchange in taken and key in self._open and self._open[key].of_all:
+                    self._end(key, at_ms)
+                fresh = Loss(at_ms, at_ms, 0, cause, of_all=exchange not in taken)
+                loss = self._open.setdefault(key, fresh)
                 loss.count, loss.to_ms = loss.count + records, max(at_ms, loss.to_ms)
 
     def note_candles(self, market: Market, timeframe: str, count: int, span: Span, cause: str) -> None:
@@ -60,8 +68,7 @@ class Losses:
             if not self._open:
                 return
             for key in sorted((exchange, "", f"{kind} records") for exchange in set(exchanges) for kind in kinds):
-                if (loss := self._open.pop(key, None)) is not None:
-                    self._unstated.append((loss.as_gap(*key, max(at_ms, loss.from_ms + 1)), None))
+                self._end(key, at_ms)
 
     def candles_over(self, market: Market, timeframe: str) -> None:
         """The candles of a market are kept again: those that had to go can be stated."""
@@ -75,6 +82,10 @@ class Losses:
         with self._lock:
             left, self._open = self._open, {}
             self._unstated += [(loss.as_gap(*key, loss.to_ms + 1), None) for key, loss in sorted(left.items())]
+
+    def _end(self, key: tuple[str, str, str], at_ms: int) -> None:
+        if (loss := self._open.pop(key, None)) is not None:
+            self._unstated.append((loss.as_gap(*key, max(at_ms, loss.to_ms + 1)), None))
 
     def put_back(self, entries: Iterable[Entry]) -> int:
         """Entries that the ledger has refused wait; how many others had to go for them."""

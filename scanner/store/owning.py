@@ -54,8 +54,9 @@ class Owning:
 
     def end(self) -> None:
         """Give the folder back, if we have it."""
-        self.is_wanted = self.is_ours = False
-        self._lock.give_back()
+        with self._owning:
+            self.is_wanted = self.is_ours = False
+            self._lock.give_back()
 
     def own(self) -> None:
         """Be the folder's writer; does nothing when we are.
@@ -67,9 +68,9 @@ class Owning:
         FolderInUse
             It is another's.
         """
-        if not self.is_wanted:
-            raise StoreFailure(f"{self._base}: the store is not open")
         with self._owning:
+            if not self.is_wanted:
+                raise StoreFailure(f"{self._base}: the store is not open")
             if self.is_ours and self._lock.is_held:
                 self._make_what_is_missing()
                 return

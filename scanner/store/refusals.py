@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 
@@ -70,7 +70,7 @@ class Refusals:
         try:
             yield
         except StoreFailure as error:
-            self._lose(kind, error.refused, error, at_ms)
+            self._lose(kind, error.refused, error, at_ms, {_exchange(whom) for whom in records.keys() - error.refused})
             raise
         if records:
             self._over((kind,), map(_exchange, records), at_ms)
@@ -97,13 +97,16 @@ class Refusals:
         """What is not in the gap ledger yet; `to_ms` is None for what is not over."""
         return self._losses.lasting()
 
-    def _lose(self, kind: str, refused: Mapping[Whom, int], error: Exception, at_ms: int) -> None:
+    def _lose(
+        self, kind: str, refused: Mapping[Whom, int], error: Exception, at_ms: int, taken: Container[str] = ()
+    ) -> None:
         with self._lock:
             self.count += sum(refused.values())
         of: Counter[str] = Counter()
         for whom, records in refused.items():
             of[_exchange(whom)] += records
-        self._losses.note(kind, of, str(error), at_ms)
+        self._losses.note(kind, of, str(error), at_ms, taken)
+        self._gaps.restate()
 
     def _over(self, kinds: Iterable[str], exchanges: Iterable[str], at_ms: int) -> None:
         self._losses.over(kinds, exchanges, at_ms)

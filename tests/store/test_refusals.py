@@ -62,6 +62,41 @@ def test_what_is_refused_is_counted_shown_and_stated_when_it_is_over(kind, tmp_p
         assert (gap.from_ms, gap.to_ms, gap.detail) == (NOON, NOON + MINUTE_MS, lasting.detail)
 
 
+def test_a_loss_of_all_is_over_when_one_file_alone_stays_refused(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def both(at_ms):
+        with suppress(StoreFailure):
+            store.append_signals({market: [signal(at_ms)] for market in (BTC, ETH)}, at_ms)
+
+    with TrainingStore(tmp_path) as store:
+        with monkeypatch.context() as broken:
+            broken.setattr(files, "write_all", full)
+            both(NOON)
+        (tmp_path / "signals" / "binance_ETHUSDT_2025-10-24.json").mkdir()
+        both(NOON + MINUTE_MS)
+        both(NOON + 2 * MINUTE_MS)
+        (stated,) = store.gaps.read()
+        assert (stated.span, stated.detail[:18]) == ((NOON, NOON + MINUTE_MS), "2 signals records:")
+        assert "No space" in stated.detail
+        (lasting,) = store.losses()
+        assert (lasting.from_ms, lasting.detail[:18]) == (NOON + MINUTE_MS, "2 signals records:")
+        assert "ETHUSDT" in lasting.detail
+
+
+def test_a_clock_set_back_ends_no_loss_before_its_last_record(tmp_path):
+    with TrainingStore(tmp_path) as store:
+        obstacle = tmp_path / "signals" / DAY_FILE["signals"]
+        obstacle.mkdir()
+        for at_ms in (NOON, NOON + 5 * MINUTE_MS):
+            keep(store, "signals", at_ms)
+        obstacle.rmdir()
+        keep(store, "signals", NOON + MINUTE_MS)
+        (gap,) = store.gaps.read()
+        assert gap.span == (NOON, NOON + 5 * MINUTE_MS + 1)
+
+
 def test_a_file_that_stays_refused_keeps_no_rarer_loss_of_its_exchange_open(tmp_path):
     with TrainingStore(tmp_path) as store:
         (tmp_path / "signals" / "binance_ETHUSDT_2025-10-24.json").mkdir()
@@ -75,7 +110,7 @@ def test_a_file_that_stays_refused_keeps_no_rarer_loss_of_its_exchange_open(tmp_
         with pytest.raises(StoreFailure):
             store.append_signals({BTC: [signal(NOON)], ETH: [signal(NOON)]}, NOON + MINUTE_MS)
         (lasting,) = store.losses()
-        assert lasting.detail.startswith("2 signals records")
+        assert lasting.detail.startswith("1 signals records")  # that of all there was ended with the first of BTC
         (gap,) = store.gaps.read()
         assert (gap.from_ms, gap.to_ms, gap.detail.split(":")[0]) == (NOON, NOON + MINUTE_MS, "1 universe records")
 
