@@ -111,8 +111,8 @@ def test_a_file_that_stays_refused_keeps_no_rarer_loss_of_its_exchange_open(tmp_
             store.append_signals({BTC: [signal(NOON)], ETH: [signal(NOON)]}, NOON + MINUTE_MS)
         (lasting,) = store.losses()
         assert lasting.detail.startswith("1 signals records")  # that of all there was ended with the first of BTC
-        (gap,) = store.gaps.read()
-        assert (gap.from_ms, gap.to_ms, gap.detail.split(":")[0]) == (NOON, NOON + MINUTE_MS, "1 universe records")
+        stated = {(gap.from_ms, gap.to_ms, gap.detail.split(":")[0]) for gap in store.gaps.read()}
+        assert (NOON, NOON + MINUTE_MS, "1 universe records") in stated
 
 
 @pytest.mark.parametrize("kind", KEEP)
