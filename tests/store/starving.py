@@ -162,13 +162,18 @@ def full(server: Server) -> Iterator[None]:
 
 @contextmanager
 def read_only(server: Server) -> Iterator[None]:
-    disk = server.data.parent
-    subprocess.run(["mount", "--bind", disk, disk], check=True)
-    try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", disk], check=True)
-        yield
+    disk, view = server.data.parent, server.data.parent.with_name("view")
+    view.mkdir()
+    subprocess.run(["mount", "--bind", disk, view], check=True)
+    try:  # made read-only where nobody has files open, then put over the disk
+        subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
+        subprocess.run(["mount", "--bind", view, disk], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", disk], check=True)
     finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
+        subprocess.run(["umount", "--lazy", view], check=True)
 
 
 @contextmanager
