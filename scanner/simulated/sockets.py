@@ -85,7 +85,10 @@ class Sockets:
     async def serve(self, request: web.BaseRequest, present: Iterable[Fault]) -> web.StreamResponse:
         """Take a connection and keep it until either side ends it."""
         socket = web.WebSocketResponse()
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionResetError:  # who asked has gone meanwhile
+            return socket
         connection = _Connection(tuple(present), time.monotonic())
         with self._lock:
             self._open.add(connection)

@@ -86,7 +86,7 @@ def test_a_folder_that_can_be_written_only_later_is_taken_then_with_the_wish_and
         server.scan_on(1)
         health = server.wait_for_state("degraded")
         assert health["cause"] == f"{data} cannot be written: Permission denied"
-        assert health["unsafe"] > 0
+        wait_for(lambda: server.store()["unsafe"] > 0, what="candles that wait")
         data.chmod(0o755)
         server.wait_for_state("ok")
         assert server.store()["unsafe"] == 0
