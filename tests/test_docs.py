@@ -23,7 +23,7 @@ from scanner.markets import DEFAULT_EXCHANGES, DEFAULT_SYMBOLS, Market
 from scanner.order import EMBEDDED
 from scanner.records import SIGNAL_TYPES
 from scanner.settings import Settings, option, variable
-from scanner.store.names import candle_file, day_file, gap_file, universe_file
+from scanner.store.names import candle_file, day_file, exchange_file
 from scanner.store.ownership import LOCK_NAME
 from scanner.store.parts import part_of
 from scanner.terminal import backfill, full_scan
@@ -214,9 +214,9 @@ def test_the_training_data_folder_is_told() -> None:
         ("signals/", day_file(market, day)),
         ("clustering/", day_file(market, day)),
         ("ohlcv/", candle_file(market, "5m")),
-        ("gaps/", gap_file("binance", day)),
-        ("late/", gap_file("binance", day)),
-        ("universe/", universe_file("binance", day)),
+        ("gaps/", exchange_file("binance", day)),
+        ("late/", exchange_file("binance", day)),
+        ("universe/", exchange_file("binance", day)),
         ("journal/", "candles-00000001.journal"),
     ]
     assert part_of(candle_file(market, "5m"), "2025-07") in told

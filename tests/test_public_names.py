@@ -282,9 +282,14 @@ def test_a_scanning_scanner_shares_its_folder_with_its_own_persistence() -> None
     scanner = ContinuousMultiTimeframeScanner(None, SETTINGS)
 
     async def kept() -> dict[str, Any]:
-        made = datetime.now(UTC)
-        await scanner.persistence.persist_signals("simulated:BTC/USDT", {"mine": True}, made)
-        return await scanner.persistence.get_training_dataset("BTC/USDT")
+        persistence = scanner.persistence
+        await persistence.persist_signals("simulated:BTC/USDT", {"mine": True}, datetime.now(UTC))
+        async with asyncio.timeout(30):  # candles are kept a moment after their signals are shown
+            dataset = await persistence.get_training_dataset("BTC/USDT")
+            while {*dataset["ohlcv"]} != set(STYLES.values()):
+                await asyncio.sleep(0.05)
+                dataset = await persistence.get_training_dataset("BTC/USDT")
+        return dataset
 
     dataset = asyncio.run(while_scanning(scanner, kept))
     assert [record for record in dataset["signals"] if record.get("mine")]

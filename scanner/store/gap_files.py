@@ -170,7 +170,7 @@ class GapFiles(GapLedger):
 def _line(entry: Entry) -> tuple[str, Entry, Mapping[str, Any]]:
     gap, at_ms = entry
     known = {} if at_ms is None else {"known_at": iso(at_ms)}
-    return names.gap_file(gap.exchange, gap.span[1]), entry, gap.as_record() | known
+    return names.exchange_file(gap.exchange, gap.span[1]), entry, gap.as_record() | known
 
 
 def _parsed(value: Any) -> Alive | None:

@@ -47,5 +47,7 @@ class LateFiles(LateLedger):
 
     def append(self, found: Iterable[Late]) -> None:
         """Note some changes; raises StoreFailure if some could not be, and says which."""
-        lines = [(names.gap_file(late.market.exchange, late.known_ms), late.market, late.as_record()) for late in found]
+        lines = [
+            (names.exchange_file(late.market.exchange, late.known_ms), late.market, late.as_record()) for late in found
+        ]
         self.files.require({line[0] for line in lines}, Counter(self.files.append(lines)))

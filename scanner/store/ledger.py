@@ -19,15 +19,7 @@ class Ledger:
 
     def __init__(self, folder: Path, health: Health, on_written: OnWritten) -> None:
         self._kind, self._health = folder.name, health
-        self._days = DayFiles(folder, lambda record: None, on_written)
-
-    @property
-    def repaired(self) -> int:
-        return self._days.repaired
-
-    @property
-    def set_aside(self) -> int:
-        return self._days.set_aside
+        self.days = DayFiles(folder, lambda record: None, on_written)
 
     def append(self, lines: Iterable[Line[T]]) -> list[T]:
         """Keep what can be kept; what cannot is the answer, and why shows in the store's health."""
@@ -37,7 +29,7 @@ class Ledger:
         refused: list[T] = []
         for name, each in by_file.items():
             try:
-                self._days.append(name, [(None, arrays.encode(dict(record))) for _, _, record in each])
+                self.days.append(name, [(None, arrays.encode(dict(record))) for _, _, record in each])
             except OSError as error:
                 self._health.note(f"{self._kind}/{name}", error)
                 refused += [about for _, about, _ in each]
@@ -48,6 +40,3 @@ class Ledger:
     def require(self, files: Iterable[str], refused: Mapping[Any, int]) -> None:
         """Raise StoreFailure, with what was `refused`, if one of some files cannot be written."""
         self._health.raise_failures([f"{self._kind}/{name}" for name in files], refused)
-
-    def close(self) -> None:
-        self._days.close()

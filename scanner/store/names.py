@@ -60,13 +60,13 @@ def day_file(market: Market, moment_ms: int) -> str:
     return f"{stem(market)}_{utc(moment_ms).date().isoformat()}.json"
 
 
-def gap_file(exchange: str, moment_ms: int) -> str:
-    """Name of the file that holds the gaps of an exchange that ended on the UTC day of `moment_ms`."""
-    return f"{exchange}_{utc(moment_ms).date().isoformat()}.json"
+def exchange_file(exchange: str, moment_ms: int) -> str:
+    """Name of the file that holds an exchange's gaps, late candles or universes of the UTC day of `moment_ms`.
 
-
-def universe_file(exchange: str, moment_ms: int) -> str:
-    """Name of the file that holds the universes of an exchange of the UTC day of `moment_ms`; raises InvalidInput."""
+    Raises
+    ------
+    InvalidInput
+    """
     if not EXCHANGE.fullmatch(exchange):
         raise InvalidInput("exchange", exchange, "is not an exchange id such as 'binance'")
     return f"{exchange}_{utc(moment_ms).date().isoformat()}.json"

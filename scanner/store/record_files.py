@@ -34,15 +34,7 @@ class RecordFiles:
 
     def __init__(self, folder: Path, file_of: FileOf, health: Health, on_written: OnWritten) -> None:
         self.name, self._file_of, self._health = folder.name, file_of, health
-        self._days = DayFiles(folder, lambda record: file_of(record, 0).key, on_written)
-
-    @property
-    def repaired(self) -> int:
-        return self._days.repaired
-
-    @property
-    def set_aside(self) -> int:
-        return self._days.set_aside
+        self.days = DayFiles(folder, lambda record: file_of(record, 0).key, on_written)
 
     def append(self, batch: Batch, at_ms: int) -> None:
         """Keep the records of all markets that can be kept; raises StoreFailure if some could not, and says which."""
@@ -58,15 +50,9 @@ class RecordFiles:
     def has(self, market: Market, key: Key) -> bool:
         """Whether a record with that key is kept; False where its file cannot be read."""
         try:
-            return self._days.has(names.day_file(market, key.moment_ms), key)
+            return self.days.has(names.day_file(market, key.moment_ms), key)
         except OSError:
             return False
-
-    def rest(self, before: str) -> None:
-        self._days.rest(before)
-
-    def close(self) -> None:
-        self._days.close()
 
     def _append_market(self, market: Market, records: Sequence[Record], at_ms: int) -> tuple[Exception | None, int]:
         """Append one market's records to their day files; the last thing that went wrong, and how many it cost."""
@@ -77,7 +63,7 @@ class RecordFiles:
             unfit = [entry for entry in entries if isinstance(entry, Exception)]
             failure = unfit[-1] if unfit else failure
             try:
-                self._days.append(name, lines)
+                self.days.append(name, lines)
             except OSError as error:
                 failure = error
                 lost += len(lines)

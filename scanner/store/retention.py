@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from scanner.records import utc
 from scanner.store import files, names, parts, regular
+from scanner.store.daily import DayFiles
 from scanner.store.folder_size import size_of
 from scanner.store.health import Health
-from scanner.store.record_files import RecordFiles
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Trimmer:
         self,
         base: Path,
         folders: Iterable[Path],
-        days: Iterable[RecordFiles],
+        days: Iterable[DayFiles],
         limits: Limits,
         health: Health,
         clock: Callable[[], float],
@@ -83,8 +83,8 @@ class Trimmer:
         self._due_at = self._clock() + TRIM_S
         yesterday = (utc(now_ms).date() - timedelta(days=1)).isoformat()
         try:
-            for kind in self._days:
-                kind.rest(yesterday)
+            for days in self._days:
+                days.rest(yesterday)
             if self._limits:
                 self.removed += trim(self._base, self._folders, self._limits, now_ms)
         except OSError as error:

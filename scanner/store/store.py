@@ -64,7 +64,7 @@ class TrainingStore(FolderWriter):
         StoreFailure
             It could not be kept.
         """
-        names.universe_file(exchange, at_ms)
+        names.exchange_file(exchange, at_ms)
         with self._refusals.counted(names.UNIVERSE, {exchange: 1}, at_ms):
             self._universes.keep(exchange, record, at_ms)
 

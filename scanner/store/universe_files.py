@@ -18,7 +18,7 @@ class UniverseFiles(Ledger):
 
     def keep(self, exchange: str, record: Mapping[str, Any], at_ms: int) -> None:
         """Keep one snapshot in the file of its UTC day; raises InvalidInput, StoreFailure."""
-        name = names.universe_file(exchange, at_ms)
+        name = names.exchange_file(exchange, at_ms)
         self.require([name], Counter(self.append([(name, exchange, record)])))
 
 

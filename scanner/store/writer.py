@@ -88,10 +88,11 @@ class FolderWriter(StoreReader):
         self.wish = WishFile(self.base_path, self._health, own)
         self.gaps: GapFiles = GapFiles(self.base_path, self._health, losses, own, wrote)
         self.late: LateFiles = LateFiles(self.base_path, self._health, wrote)
-        self._day_files = (self._signals, self._clusters, self._universes, self.gaps.files, self.late.files)
+        ledgers = (self._universes, self.gaps.files, self.late.files)
+        self._recorded = (self._signals.days, self._clusters.days)
+        self._day_files = (*self._recorded, *(ledger.days for ledger in ledgers))
         self._refusals = Refusals(own, losses, self.gaps)
-        days = (self._signals, self._clusters)
-        self._trimmer = Trimmer(self.base_path, self._folders, days, limits or Limits(), self._health, clock)
+        self._trimmer = Trimmer(self.base_path, self._folders, self._recorded, limits or Limits(), self._health, clock)
         self._clock, self._look_again_at = clock, 0.0
 
     def open(self, must_write: bool = False) -> None:
@@ -176,9 +177,9 @@ class FolderWriter(StoreReader):
             lost = self._candles.count()["unsafe"]
             if lost:
                 logger.error("%d candles could not be kept", lost)
-            for kind in self._day_files:
+            for days in self._day_files:
                 with suppress(OSError):
-                    kind.close()
+                    days.close()
         finally:
             self._owning.end()
 
@@ -202,9 +203,9 @@ class FolderWriter(StoreReader):
 
         The twins of their files are given up for that; on a full disk that is the room there is.
         """
-        for kind in (self._signals, self._clusters):
+        for days in self._recorded:
             with suppress(OSError):
-                kind.close()
+                days.close()
         self._refusals.cut_short()
 
     def health(self) -> dict[str, Any]:
@@ -226,8 +227,8 @@ class FolderWriter(StoreReader):
             self._health.report()
             | self._size.now()
             | {
-                "repaired": candles["repaired"] + sum(kind.repaired for kind in self._day_files),
-                "set_aside": candles["set_aside"] + sum(kind.set_aside for kind in self._day_files),
+                "repaired": candles["repaired"] + sum(days.repaired for days in self._day_files),
+                "set_aside": candles["set_aside"] + sum(days.set_aside for days in self._day_files),
                 "not_kept": self._refusals.count + self.gaps.dropped + candles["not_kept"],
                 "removed": self._trimmer.removed,
                 "foreign": list(self._surroundings.strangers),
