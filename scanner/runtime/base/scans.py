@@ -174,6 +174,7 @@ class BaseScans:
             error = f"{exchange}: a fault of the scanner; the cause is in its log"
             if self._stopping.is_set():
                 error = f"{exchange}: the scan was ended"
+                log.info("scan of %s was ended", exchange, exc_info=True)
             else:
                 log.exception("scan of %s failed unforeseen", exchange)
         return None, error
