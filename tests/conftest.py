@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.child import SCANNER, running
 from tests.waiting import wait_for
+
+settings.register_profile(  # a busy machine is no failure
+    "tests", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -30,7 +36,7 @@ def no_thread_is_left_behind() -> Iterator[None]:
     def gone() -> bool:
         return not [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
 
-    wait_for(gone, 10, f"threads left behind: {[t.name for t in threading.enumerate() if t not in before]}")
+    wait_for(gone, what=f"threads left behind: {[t.name for t in threading.enumerate() if t not in before]}")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], deadline_s: float = 20.0, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], deadline_s: float = 60.0, what: str = "") -> T:
     """The first true value of `condition`; fails at the deadline."""
     ends = time.monotonic() + deadline_s
     pause = threading.Event()

@@ -61,7 +61,7 @@ def test_every_column_has_its_type_and_bounds(rows, seed):
 prices = st.sampled_from([1e-8, 3e-5, 0.01, 1.0, 250.0, 9e4, 1e7])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     prices,
     st.lists(st.floats(-0.4, 0.6), min_size=62, max_size=120),

@@ -78,7 +78,7 @@ def first_word(process: subprocess.Popen[str]) -> str:
 def test_after_a_kill_everything_goes_on_where_it_was(tmp_path: Path, exchange: SimulatedExchange) -> None:
     with scanning(tmp_path, exchange) as process:
         assert first_word(process) == "started"
-        wait_for(lambda: all(len(finals(tmp_path, symbol)) > 2 for symbol in SYMBOLS), 30)
+        wait_for(lambda: all(len(finals(tmp_path, symbol)) > 2 for symbol in SYMBOLS))
         files = [tmp_path / "ohlcv" / f"simulated_{s.replace('/', '')}_5m.parquet" for s in SYMBOLS]
         wait_for(lambda: all(path.exists() for path in files))
         process.kill()
@@ -86,8 +86,8 @@ def test_after_a_kill_everything_goes_on_where_it_was(tmp_path: Path, exchange: 
     before = {symbol: finals(tmp_path, symbol) for symbol in SYMBOLS}
     with scanning(tmp_path, exchange) as process:
         assert first_word(process) == "resumed"
-        wait_for(lambda: downtimes(tmp_path) == [True], 30)
-        wait_for(lambda: all(finals(tmp_path, symbol)[-1]["timestamp"] > killed_at for symbol in SYMBOLS), 30)
+        wait_for(lambda: downtimes(tmp_path) == [True])
+        wait_for(lambda: all(finals(tmp_path, symbol)[-1]["timestamp"] > killed_at for symbol in SYMBOLS))
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(20) == 0

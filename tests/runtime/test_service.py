@@ -138,7 +138,7 @@ def test_an_exchange_that_comes_back_is_scanned_again(opened: Opener) -> None:
     assert run is not None
     wait_for(lambda: state(service, "simulated")["state"] == "down")
     run.venue.servers[0].faults.clear()
-    wait_for(lambda: count(service, "simulated") == 4, 40)
+    wait_for(lambda: count(service, "simulated") == 4)
     assert state(service, "simulated")["state"] == "live"
 
 
@@ -219,7 +219,7 @@ def test_every_signal_type_can_be_seen_on_the_simulated_exchange_and_is_kept(ope
     service.start(service.order(config=QUICK))
     run = service.run
     assert run is not None
-    seen = wait_for(lambda: found if len(found := {kind for _, kind in run.recorder.tally.finals}) == 9 else None, 60)
+    seen = wait_for(lambda: found if len(found := {kind for _, kind in run.recorder.tally.finals}) == 9 else None)
     service.stop()
     kept = [
         record for path in (tmp_path / "data" / "signals").glob("*.json") for record in json.loads(path.read_text())

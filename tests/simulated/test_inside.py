@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.simulated.inside import DRAWS, part, paths, split
@@ -25,7 +25,6 @@ def candles_of(seed: int, count: int = 4) -> tuple[Series, np.ndarray]:
     return candles, rng.random((count, DRAWS))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_the_whole_way_is_the_candle(seed):
     candles, draws = candles_of(seed)
@@ -34,7 +33,6 @@ def test_the_whole_way_is_the_candle(seed):
         np.testing.assert_allclose(made, given_, rtol=1e-12)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), fractions)
 def test_a_forming_candle_only_grows(seed, moments):
     candles, draws = candles_of(seed)
@@ -49,7 +47,6 @@ def test_a_forming_candle_only_grows(seed, moments):
     assert all((now.low <= now.close).all() and (now.close <= now.high).all() for now in seen)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_minutes_add_up_to_their_candle(seed):
     candles, draws = candles_of(seed)

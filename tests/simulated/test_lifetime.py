@@ -28,7 +28,7 @@ def test_stop_leaves_no_thread_and_no_socket(market, clock):
             assert ask(exchange, ping) == ({}, "ok")
         assert not exchange.is_running
     assert threading.active_count() == threads
-    wait_for(lambda: open_files() <= files, 5)
+    wait_for(lambda: open_files() <= files)
 
 
 def test_stop_may_be_called_twice_and_before_start(market, clock):

@@ -28,7 +28,7 @@ def test_the_default_symbols_are_listed_but_for_the_renamed_one(market):
     assert {"POL/USDT", "BTC/USDT:USDT"} <= listed
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(symbols, st.integers(0, 1500), st.sampled_from(["5m", "1h", "4h", "1d", "15m", "1m", "3m"]))
 def test_two_sources_agree_wherever_they_are_asked_first(market, symbol, days_ago, timeframe):
     now = NOW_MS - days_ago * DAY_MS
@@ -44,7 +44,7 @@ def test_another_seed_is_another_market(market):
     assert not np.array_equal(mine.close, other.close)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(symbols, st.integers(0, 2000 * DAY_MS), st.sampled_from(list(LENGTH_MS)))
 def test_candles_are_sound_at_any_time(market, symbol, ago, timeframe):
     now, length = NOW_MS - ago, LENGTH_MS[timeframe]

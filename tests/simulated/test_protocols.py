@@ -135,7 +135,7 @@ def test_market_time_runs_at_any_speed(exchange_of):
         assert newest >= now - now % FIVE
         return newest >= NOW_MS + FIVE
 
-    wait_for(is_a_candle_on, 10)
+    wait_for(is_a_candle_on)
 
 
 def test_kucoin_serves_lots_and_two_hundred_rows(exchange):

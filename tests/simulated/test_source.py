@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.simulated.source import Series, aggregate, empty, joined, on_grid
@@ -47,7 +47,6 @@ def test_between_takes_both_ends():
     assert found.open_time.tolist() == [MINUTE, 2 * MINUTE, 3 * MINUTE]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(2, 7))
 def test_aggregating_equals_a_plain_loop(seed, count, group):
     rng = np.random.default_rng(seed)

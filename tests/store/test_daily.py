@@ -18,7 +18,9 @@ from scanner.store.moments import Key
 from tests.store.making import child, line_from, listing
 
 NAME = "binance_BTCUSDT_2025-10-24.json"
-same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+same_folder = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50
+)
 
 
 def key_of(record):

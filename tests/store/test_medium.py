@@ -46,7 +46,7 @@ def disk(monkeypatch):
 def test_records_are_flushed_by_themselves(tmp_path, disk):
     with TrainingStore(tmp_path) as store:
         store.append_signals({BTC: [signal()]}, NOON)
-        wait_for(lambda: store.health()["unflushed"] == 0, 10, "the signals are not flushed")
+        wait_for(lambda: store.health()["unflushed"] == 0, what="the signals are not flushed")
     assert disk.asked == [{store.signals_path / "binance_BTCUSDT_2025-10-24.json"}]
 
 
@@ -54,11 +54,11 @@ def test_what_is_written_during_a_flush_is_flushed_after_it(tmp_path, disk):
     flusher = Medium(lambda error: None)
     disk.goes_on.clear()
     flusher.wrote(tmp_path / "first")
-    wait_for(lambda: disk.asked, 10, "no flush")
+    wait_for(lambda: disk.asked, what="no flush")
     flusher.wrote(tmp_path / "second")
     assert flusher.unflushed == 2
     disk.goes_on.set()
-    wait_for(lambda: flusher.unflushed == 0, 10, "the second file is not flushed")
+    wait_for(lambda: flusher.unflushed == 0, what="the second file is not flushed")
     assert disk.asked == [{tmp_path / "first"}, {tmp_path / "second"}]
     flusher.finish(10)
 
@@ -67,11 +67,11 @@ def test_a_medium_that_fails_shows_in_the_health_until_a_flush_succeeds(tmp_path
     disk.refuses = True
     with TrainingStore(tmp_path) as store:
         store.append_signals({BTC: [signal()]}, NOON)
-        wait_for(lambda: store.health()["state"] == "degraded", 10, "the failure does not show")
+        wait_for(lambda: store.health()["state"] == "degraded", what="the failure does not show")
         health = store.health()
         assert (health["cause"], health["unflushed"]) == ("medium cannot be written: Input/output error", 1)
         disk.refuses = False
-        wait_for(lambda: store.health()["state"] == "ok", 10, "the failure does not end")
+        wait_for(lambda: store.health()["state"] == "ok", what="the failure does not end")
         assert store.health()["unflushed"] == 0
 
 
@@ -80,7 +80,7 @@ def test_a_close_does_not_wait_for_a_medium_that_hangs(tmp_path, disk, caplog):
     store.open()
     disk.goes_on.clear()
     store.append_signals({BTC: [signal()]}, NOON)
-    wait_for(lambda: disk.asked, 10, "no flush")
+    wait_for(lambda: disk.asked, what="no flush")
     store.append_signals({Market("binance", "ETH/USDT"): [signal()]}, NOON)
     store.close(within_s=0.01)
     assert "no time to flush 2 files to the medium" in caplog.text

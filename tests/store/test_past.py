@@ -315,7 +315,7 @@ def moment_of(event):
     return opened - opened % length + length + delay * MINUTE_MS
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(EVENTS, st.sets(st.integers(0, 300), min_size=1, max_size=3))
 def test_a_table_of_a_moment_is_the_same_whenever_it_is_made(tmp_path_factory, events, moments):
     """The future changes: candles come and are revised, signals are made, the ledger grows; nothing before does."""

@@ -61,7 +61,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from([0, 1, 300, 5_200]), changes)
 def test_whatever_changes_the_file_holds_it_and_readers_of_the_one_before_fare_well(count, changes):
     held, newest = candles(0, count), count

@@ -58,7 +58,7 @@ class Lives:
     def killed(self, folder: Path, when: Callable[[], bool]) -> None:
         """One that is killed as soon as something is so."""
         pid = self._begin(folder)
-        wait_for(when, 30, "the moment to kill")
+        wait_for(when, what="the moment to kill")
         os.kill(pid, signal.SIGKILL)
         assert self._line() == "gone", "it had come to its end"
 

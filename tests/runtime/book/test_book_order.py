@@ -73,7 +73,7 @@ def deliveries(draw: st.DrawFn) -> list[list[CandleAnswer]]:
     return [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(deliveries())
 def test_order_repetition_and_splitting_of_answers_change_nothing(calls: list[list[CandleAnswer]]) -> None:
     plain, shuffled = loaded(), loaded()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.config import StreamConfig
@@ -41,7 +41,6 @@ markets_traded = st.lists(st.sets(st.integers(1, LENGTH - 1)), min_size=len(MARK
 final_steps = st.lists(st.integers(-1, LENGTH - 1), min_size=len(MARKETS), max_size=len(MARKETS))
 
 
-@settings(deadline=None)
 @given(markets_traded, st.lists(st.tuples(final_steps, st.integers(0, 30)), max_size=5))
 def test_every_traded_final_candle_is_handed_out_once_in_order(
     traded: list[set[int]], rounds: list[tuple[list[int], int]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.config import StreamConfig
@@ -35,7 +35,6 @@ def shown(found: tuple[SignalBatch, ...]) -> dict[Market, int]:
     return {market: each.at_ms for each in found for market in each.markets}
 
 
-@settings(deadline=None)
 @given(batches(), batches(), batches(), st.lists(st.sampled_from(MINE), unique=True, min_size=1))
 def test_a_market_shows_its_newest_signal_a_final_one_before_a_live_one(
     before: list[SignalBatch], finals: list[SignalBatch], lives: list[SignalBatch], held: list[Market]
