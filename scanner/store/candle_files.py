@@ -20,9 +20,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from scanner.store import files, names, ohlcv
+from scanner.store import files, names, ohlcv, segments
+from scanner.store.batches import Batch
 from scanner.store.candle_file import CandleFile, Totals
-from scanner.store.journal import Batch, Journal, segments, waiting_in
+from scanner.store.journal import Journal
 from scanner.store.ohlcv import NONE, Rows
 
 REWRITE_S = 300.0  # between two rewrites of one file, up to ROWS_AT_THAT_PACE candles
@@ -225,7 +226,7 @@ class CandleFiles:
         """What waits in the journal of a folder that we do not own."""
         while self._periods is None and (stamps := self._stamps()) != self._left[0]:
             found: dict[str, list[Rows]] = {}
-            for batch in waiting_in(path for path, _ in stamps):
+            for batch in segments.waiting_in(path for path, _ in stamps):
                 for name, candles in batch:
                     if is_head(name):
                         found.setdefault(name, []).append(candles)
@@ -235,7 +236,7 @@ class CandleFiles:
         return self._left[1] if self._periods is None else {}
 
     def _stamps(self) -> Stamps:
-        return tuple((path, stamp) for path in segments(self._journal.folder) if (stamp := files.stamp_of(path)))
+        return tuple((path, stamp) for path in segments.listed(self._journal.folder) if (stamp := files.stamp_of(path)))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from scanner.store import files, journal, names, regular
+from scanner.store import files, names, regular, segments
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ OURS: Mapping[str, Callable[[str], object]] = {  # folder -> whether a name in i
     names.UNIVERSE: names.try_exchange_file,
     names.GAPS: names.try_exchange_file,
     names.LATE: names.try_exchange_file,
-    names.JOURNAL: journal.is_segment,
+    names.JOURNAL: segments.is_segment,
 }
 MOST_TOLD = 100
 

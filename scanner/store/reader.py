@@ -15,7 +15,6 @@ from scanner.store.dataset import Query, Selection
 from scanner.store.gap_files import FOLDER as GAPS
 from scanner.store.gap_files import GapLedger
 from scanner.store.gaps import Gap, explained
-from scanner.store.journal import FOLDER as JOURNAL
 from scanner.store.late_files import FOLDER as LATE
 from scanner.store.late_files import LateLedger
 from scanner.store.universe_files import newest_universe
@@ -51,7 +50,7 @@ class StoreReader:
         self.ohlcv_path = self.base_path / "ohlcv"
         self.clustering_path = self.base_path / "clustering"
         self.universe_path = self.base_path / "universe"
-        self.journal_path = self.base_path / JOURNAL
+        self.journal_path = self.base_path / names.JOURNAL
         self.gaps = GapLedger(self.base_path)
         self.late = LateLedger(self.base_path)
         records = (self.signals_path, self.ohlcv_path, self.clustering_path)
@@ -64,7 +63,7 @@ class StoreReader:
         try:
             texts = self._candles.names()
         except OSError as error:
-            raise StoreFailure(f"{JOURNAL}: cannot be read: {error.strerror}") from error
+            raise StoreFailure(f"{names.JOURNAL}: cannot be read: {error.strerror}") from error
         waiting = {name.market for text in texts if (name := names.try_candle_file(text)) is not None}
         return sorted(waiting.union(*(dataset.markets_of(folder) for folder in self._folders)))
 

@@ -17,6 +17,8 @@ import pytest
 from scanner.markets import Market
 from scanner.records import iso
 from scanner.store import regular
+from scanner.store.batches import Batch
+from scanner.store.ohlcv import Rows
 from scanner.timeframes import DAY_MS, LENGTH_MS, MINUTE_MS
 
 BTC = Market("binance", "BTC/USDT")
@@ -52,6 +54,24 @@ def candles(start_ms: int, count: int, price: float = 100.0, step_ms: int = 5 * 
     moments = start_ms + step_ms * np.arange(count)
     flat = np.full(count, price)
     return moments, flat, flat, flat, flat, np.ones(count)
+
+
+def rows(start: int, count: int = 1, price: float = 100.0) -> Rows:
+    """Candles of 5 minutes, the first of them the `start`th since `MIDNIGHT`."""
+    moments, *columns = candles(MIDNIGHT + start * 5 * MINUTE_MS, count, price)
+    return Rows(moments, np.stack(columns, axis=-1))
+
+
+def batches_of(count: int) -> list[Batch]:
+    """Batches for a journal, each with candles of two files."""
+    return [
+        [("a.parquet", rows(number)), ("b.parquet", rows(number, 2, price=number + 1.0))] for number in range(count)
+    ]
+
+
+def same_batches(found: list[Batch], wanted: list[Batch]) -> None:
+    assert [[name for name, _ in batch] for batch in found] == [[name for name, _ in batch] for batch in wanted]
+    assert all(a[1].equals(b[1]) for x, y in zip(found, wanted, strict=True) for a, b in zip(x, y, strict=True))
 
 
 def listing(folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scanner.errors import StoreFailure
 from scanner.markets import parse_symbol
 from scanner.records import utc
-from scanner.store import files, journal, names, ohlcv, parts, regular
+from scanner.store import batches, files, names, ohlcv, parts, regular
 from scanner.store.dataset import Query
 from scanner.store.gap_files import Alive
 from scanner.store.gaps import DOWN, Gap
@@ -259,7 +259,7 @@ def test_a_journal_leads_nowhere_else(tmp_path):
     rows = ohlcv.rows(*split(NOON))
     batch = [(name, rows) for name in ("../../out_5m.parquet", "/tmp/out_5m.parquet", "x", HEAD, PART)]
     (tmp_path / "data" / "journal").mkdir(parents=True)
-    (tmp_path / "data" / "journal" / "candles-00000007.journal").write_bytes(journal.OPENING + journal.encode(batch))
+    (tmp_path / "data" / "journal" / "candles-00000007.journal").write_bytes(batches.segment_of([batch]))
     assert look(tmp_path / "data") == {"BTC/USDT": 1}
     with TrainingStore(tmp_path / "data", Seconds()) as store:
         store.flush()

@@ -6,92 +6,49 @@ import errno
 import os
 from contextlib import suppress
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scanner.errors import StoreFailure
-from scanner.store import candle_files, files, journal, ohlcv
-from scanner.store.journal import Journal, State
+from scanner.store import batches, candle_files, files, journal, segments
+from scanner.store.journal import Journal
 from scanner.store.store import TrainingStore
-from tests.store.making import BTC, ETH, MIDNIGHT, Seconds, candles, listing
+from tests.store.making import BTC, ETH, MIDNIGHT, Seconds, batches_of, listing, rows, same_batches
 
 FIRST = "candles-00000001.journal"
 
 
-def rows(start, count=1, price=100.0):
-    moments, *columns = candles(MIDNIGHT + start * 300_000, count, price)
-    return ohlcv.rows(moments, columns)
-
-
-def batches(count):
-    return [
-        [("a.parquet", rows(number)), ("b.parquet", rows(number, 2, price=number + 1.0))] for number in range(count)
-    ]
+def kill(journal):
+    """What is left of it when its process is killed."""
+    for segment in journal._segments:
+        segment.close()
 
 
 def unread(name, error):
     pytest.fail(f"{name}: {error}")
 
 
-def same(found, wanted):
-    assert [[name for name, _ in batch] for batch in found] == [[name for name, _ in batch] for batch in wanted]
-    assert all(a[1].equals(b[1]) for x, y in zip(found, wanted, strict=True) for a, b in zip(x, y, strict=True))
-
-
 @pytest.fixture
 def kept(tmp_path):
     """A journal of three batches whose process was killed."""
     opened = Journal(tmp_path, tmp_path)
-    for batch in batches(3):
+    for batch in batches_of(3):
         opened.append(batch)
-    os.close(opened._descriptor)
+    kill(opened)
     return tmp_path
 
 
 def test_what_was_appended_is_read_again(kept):
     again = Journal(kept, kept)
-    same(again.replay(unread), batches(3))
+    same_batches(again.replay(unread), batches_of(3))
     assert (again.repaired, again.set_aside) == (0, 0)
-
-
-@given(st.data())
-def test_a_segment_cut_anywhere_keeps_its_whole_batches(data):
-    text = journal.OPENING + b"".join(map(journal.encode, batches(3)))
-    length = data.draw(st.integers(0, len(text)))
-    zeros = data.draw(st.sampled_from([0, 1, 500]))
-    content = journal.read(text[:length] + bytes(zeros))
-    same(content.batches, batches(3)[: len(content.batches)])
-    assert content.state is not State.FOREIGN
-    assert (content.state is State.SOUND) == (zeros == 0 and content.end == length and length >= len(journal.OPENING))
-    whole = (length - len(journal.OPENING)) * 3 // (len(text) - len(journal.OPENING))
-    assert len(content.batches) == max(whole, 0)
-
-
-@given(st.integers(0, 10**6), st.integers(1, 255))
-def test_a_byte_that_changed_is_noticed(where, change):
-    text = bytearray(journal.OPENING + b"".join(map(journal.encode, batches(3))))
-    where %= len(text)
-    text[where] ^= change
-    content = journal.read(bytes(text))
-    assert content.state is not State.SOUND
-    number = (where - len(journal.OPENING)) * 3 // (len(text) - len(journal.OPENING))
-    same(content.batches, [batch for other, batch in enumerate(batches(3)) if other != number])
-    assert content.state is State.FOREIGN or number == 2  # whatever stands behind it must not be cut off
-
-
-@given(st.binary())
-def test_foreign_bytes_never_raise(data):
-    assert journal.read(data).batches == journal.read(journal.OPENING + data).batches == []
 
 
 def test_half_a_batch_is_cut_off_and_counted(kept):
     whole = (kept / FIRST).stat().st_size
     with (kept / FIRST).open("ab") as segment:
-        segment.write(journal.encode(batches(1)[0])[:-7])
+        segment.write(batches.encode(batches_of(1)[0])[:-7])
     again = Journal(kept, kept)
-    same(again.replay(unread), batches(3))
+    same_batches(again.replay(unread), batches_of(3))
     assert (again.repaired, (kept / FIRST).stat().st_size) == (1, whole)
 
 
@@ -100,9 +57,9 @@ def test_damage_before_the_end_sets_the_segment_aside(kept):
     text[len(text) // 2] ^= 1
     (kept / FIRST).write_bytes(text)
     again = Journal(kept, kept)
-    same(again.replay(unread), [batches(3)[0], batches(3)[2]])
+    same_batches(again.replay(unread), [batches_of(3)[0], batches_of(3)[2]])
     assert (again.repaired, again.set_aside) == (0, 1)
-    same(Journal(kept, kept).replay(unread), [batches(3)[0], batches(3)[2]])
+    same_batches(Journal(kept, kept).replay(unread), [batches_of(3)[0], batches_of(3)[2]])
     assert (kept / f"{FIRST}.corrupt-1").read_bytes() == bytes(text)
 
 
@@ -111,15 +68,15 @@ def test_a_segment_that_never_held_anything_is_no_obstacle(tmp_path, content):
     (tmp_path / FIRST).write_bytes(content)
     again = Journal(tmp_path, tmp_path)
     assert again.replay(unread) == []
-    again.append(batches(1)[0])
+    again.append(batches_of(1)[0])
     again.close()
-    same(Journal(tmp_path, tmp_path).replay(unread), batches(1))
+    same_batches(Journal(tmp_path, tmp_path).replay(unread), batches_of(1))
 
 
 def test_a_segment_goes_when_all_its_candles_are_in_their_files_and_never_before_an_older_one(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SEGMENT_BYTES", 1)
     opened = Journal(tmp_path, tmp_path)
-    for batch in batches(3):
+    for batch in batches_of(3):
         opened.append(batch)
     assert len(listing(tmp_path)) == 3
     opened.settle("a.parquet", 3)
@@ -127,7 +84,7 @@ def test_a_segment_goes_when_all_its_candles_are_in_their_files_and_never_before
     assert len(listing(tmp_path)) == 2
     opened.settle("b.parquet", 3)
     assert listing(tmp_path) == []
-    opened.append(batches(1)[0])
+    opened.append(batches_of(1)[0])
     opened.close()
     assert len(listing(tmp_path)) == 1
 
@@ -139,15 +96,15 @@ def test_a_batch_that_does_not_fit_leaves_the_others(kept, monkeypatch):
 
     opened = Journal(kept, kept)
     opened.replay(unread)
-    opened.append(batches(4)[3])
+    opened.append(batches_of(4)[3])
     with monkeypatch.context() as broken:
         broken.setattr(files, "write_all", full)
         with pytest.raises(OSError, match="No space"):
-            opened.append(batches(1)[0])
-    opened.append(batches(5)[4])
+            opened.append(batches_of(1)[0])
+    opened.append(batches_of(5)[4])
     opened.close()
     again = Journal(kept, kept)
-    same(again.replay(unread), batches(5))
+    same_batches(again.replay(unread), batches_of(5))
     assert again.repaired == 0
 
 
@@ -232,13 +189,8 @@ def test_many_candles_are_one_write(tmp_path, monkeypatch):
     opened = Journal(tmp_path, tmp_path)
     opened.append([(f"{number}.parquet", rows(0)) for number in range(500)])
     assert len(writes) == 2  # what opens the segment, and the batch
-    same([journal.read(journal.OPENING + writes[1][1]).batches[0][:1]], [[("0.parquet", rows(0))]])
-    os.close(opened._descriptor)
-
-
-def test_missing_volumes_survive():
-    odd = ohlcv.Rows(np.array([MIDNIGHT]), np.array([[1.0, 2.0, 0.5, 1.5, np.nan]]))
-    same(journal.read(journal.OPENING + journal.encode([("a", odd)])).batches, [[("a", odd)]])
+    same_batches([batches.read(batches.OPENING + writes[1][1]).batches[0][:1]], [[("0.parquet", rows(0))]])
+    kill(opened)
 
 
 def test_one_file_that_cannot_be_written_does_not_make_the_journal_grow_for_ever(tmp_path, monkeypatch):
@@ -262,12 +214,12 @@ def test_one_file_that_cannot_be_written_does_not_make_the_journal_grow_for_ever
 
 def test_a_journal_begun_anew_holds_just_what_waits(tmp_path):
     opened = Journal(tmp_path, tmp_path)
-    for batch in batches(3):
+    for batch in batches_of(3):
         opened.append(batch)
     waiting = [("a.parquet", rows(1))]
     opened.begin_anew(waiting)
-    os.close(opened._descriptor)
-    same(Journal(tmp_path, tmp_path).replay(unread), [waiting])
+    kill(opened)
+    same_batches(Journal(tmp_path, tmp_path).replay(unread), [waiting])
     assert len(listing(tmp_path)) == 1
 
 
@@ -278,13 +230,13 @@ def test_a_journal_that_cannot_be_begun_anew_is_as_it_was(kept, monkeypatch):
         broken.setattr(files, "write_all", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
         with pytest.raises(OSError, match="full"):
             again.begin_anew([("a.parquet", rows(9))])
-    same(Journal(kept, kept).replay(unread), batches(3))
+    same_batches(Journal(kept, kept).replay(unread), batches_of(3))
 
 
 def test_a_journal_that_is_begun_anew_while_another_process_reads_it_is_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(candle_files, "LONG_JOURNAL", 0)
     monkeypatch.setattr(candle_files, "ROW_BYTES", 0)  # so with each batch
-    read, lists = candle_files.waiting_in, []
+    read, lists = segments.waiting_in, []
 
     def begin_anew_and_read(paths):
         lists.append(list(paths))
@@ -292,7 +244,7 @@ def test_a_journal_that_is_begun_anew_while_another_process_reads_it_is_read_aga
             store.append_closed([(BTC, "5m", rows(2))])
         return read(lists[-1])
 
-    monkeypatch.setattr(candle_files, "waiting_in", begin_anew_and_read)
+    monkeypatch.setattr(segments, "waiting_in", begin_anew_and_read)
     with TrainingStore(tmp_path, Seconds()) as store:
         for number in range(2):
             store.append_closed([(BTC, "5m", rows(number))])
