@@ -70,7 +70,7 @@ def world(kept: Path) -> Iterator[dict[str, Any]]:
 def test_the_joined_frame_holds_every_final_signal_that_is_old_enough(world: dict[str, Any]) -> None:
     signals, frame = world["signals"], world["frame"]
     newest = pd.read_parquet("training_data/ohlcv/simulated_BTCUSDT_5m.parquet")["timestamp"].max()
-    old_enough = signals["timestamp"].dt.ceil("5min") + pd.Timedelta(minutes=55) <= newest
+    old_enough = signals["usable_at"].dt.ceil("5min") + pd.Timedelta(minutes=55) <= newest
     assert len(frame) == old_enough.sum() > 10
     assert frame["candle_closed"].all()
     assert not frame.duplicated(["market", "candle_time"]).any()
@@ -78,7 +78,7 @@ def test_the_joined_frame_holds_every_final_signal_that_is_old_enough(world: dic
 
 def test_the_joined_frame_does_not_look_ahead(world: dict[str, Any]) -> None:
     frame = world["frame"]
-    assert (frame["opened"] >= frame["timestamp"]).all()
+    assert (frame["opened"] >= frame["usable_at"]).all()
     candles = {
         market: pd.read_parquet(f"training_data/ohlcv/{market}_5m.parquet").set_index("timestamp")
         for market in frame["market"].unique()
@@ -91,7 +91,7 @@ def test_the_joined_frame_does_not_look_ahead(world: dict[str, Any]) -> None:
 
 def test_signals_of_cut_candles_have_the_same_returns_or_none(world: dict[str, Any]) -> None:
     candles = pd.read_parquet("training_data/ohlcv/simulated_BTCUSDT_5m.parquet")
-    signals = world["signals"].query("market == 'simulated_BTCUSDT'").sort_values("timestamp")
+    signals = world["signals"].query("market == 'simulated_BTCUSDT'").sort_values("usable_at")
     join = world["with_forward_return"]
     whole, cut = (join(signals, part).set_index("candle_time") for part in (candles, candles.iloc[:-6]))
     assert 0 < len(cut) < len(whole)
@@ -170,18 +170,49 @@ def test_the_page_of_the_data_folder_shows_how_to_read_it(kept: Path, monkeypatc
 
 def test_sql_blocks_answer_as_pandas_does(world: dict[str, Any]) -> None:
     assert [name for name, text in PAGES.items() if blocks(text, "sql")] == [GUIDE]
-    answers: list[list[tuple[Any, ...]]] = []
     with duckdb.connect() as connection:
-        for block in blocks(PAGES[GUIDE], "sql"):
-            for statement in connection.extract_statements(block):
-                connection.execute(statement)
-                answers.append(connection.fetchall())
+        by_day, returns = sql_answers(connection)
         assert connection.sql("SELECT count(*) FROM signals").fetchall()[0][0] > len(world["signals"])  # live ones too
-    by_day, returns = answers[-2:]
     assert {row[0] for row in by_day} == {"simulated_BTCUSDT", "simulated_ETHUSDT"}
-    groups = world["frame"].groupby("signal_type")["forward_return"]
-    assert {(kind, count) for kind, count, _ in returns} == {*groups.count().items()}
-    for kind, _, mean in returns:
+    check_returns(returns, world["frame"])
+
+
+def test_the_questions_are_answered_on_a_backfilled_history_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal acts when a scan would have made it, and candles of sealed parts are found."""
+    command = [sys.executable, str(ROOT / "continuous_scanner.py"), "backfill", "--simulated", "--timeframes", "5m"]
+    with running([*command, "--symbols", "BTC/USDT", "--days", "2"], tmp_path) as child:
+        assert child.wait() == 0, child.err
+    whole = tmp_path / "training_data" / "ohlcv" / "simulated_BTCUSDT_5m.parquet"
+    candles = pd.read_parquet(whole)
+    candles[:900].to_parquet(whole.with_name("simulated_BTCUSDT_5m-2020-01.parquet"))
+    candles[900:].to_parquet(whole)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    (code,) = [block for block in blocks(PAGES[GUIDE], "python") if "def with_forward_return" in block]
+    asyncio.run(run_block(code, names))
+    frame, opened = names["frame"], pd.to_datetime(names["frame"]["candle_time"], format="ISO8601")
+    assert len(frame) == len(names["signals"]) - 13 > 500  # the newest have no 12 candles after their entry yet
+    assert (frame["opened"] - opened == pd.Timedelta(minutes=10)).all()
+    with duckdb.connect() as connection:
+        check_returns(sql_answers(connection)[1], frame)
+
+
+def sql_answers(connection: duckdb.DuckDBPyConnection) -> list[list[tuple[Any, ...]]]:
+    """What the two questions of the guide's SQL are answered."""
+    answers: list[list[tuple[Any, ...]]] = []
+    for block in blocks(PAGES[GUIDE], "sql"):
+        for statement in connection.extract_statements(block):
+            connection.execute(statement)
+            answers.append(connection.fetchall())
+    return answers[-2:]
+
+
+def check_returns(answered: list[tuple[Any, ...]], frame: pd.DataFrame) -> None:
+    groups = frame.groupby("signal_type")["forward_return"]
+    assert {(kind, count) for kind, count, _ in answered} == {*groups.count().items()}
+    for kind, _, mean in answered:
         np.testing.assert_allclose(mean, groups.mean()[kind])
 
 
