@@ -27,7 +27,7 @@ def test_both_ways_give_the_same_rows(backfilled: Path) -> None:
     dataset = asyncio.run(get_training_dataset("BTC/USDT", days=4, base_path=backfilled))
     plain = from_training_data(dataset["signals"], dataset["ohlcv"]).set_index("candle_time")
     full = stored("BTC/USDT", "5m", backfilled, 4).set_index("candle_time").loc[plain.index]
-    assert len(plain) > 3 * 288
+    assert len(plain) >= 3 * 288 - 1  # just after midnight the last candle of the three days is not final yet
     pd.testing.assert_frame_equal(numeric(plain, FEATURES), numeric(full, FEATURES))
     pd.testing.assert_series_equal(plain["usable_at"], full["usable_at"], check_dtype=False)
     assert {*JOINED} <= {*full}

@@ -84,7 +84,9 @@ def assert_all_is_joined(data: Path, opened: list[str]) -> None:
             assert rows[f"rsi_{other}"].notna().all(), (timeframe, other)
             assert rows[f"age_s_{other}"].between(15, LENGTH_MS[other] / 1000 + 15).all()
     first, last = pd.Timestamp(opened[0]), pd.Timestamp(opened[-1])
-    assert first == last.floor("D") - pd.Timedelta(days=2, minutes=5)  # it closes as the first day begins
+    began = first + pd.Timedelta(minutes=5)
+    assert began == began.floor("D")  # the first candle closes as the first day begins
+    assert pd.Timedelta(days=2, minutes=-10) <= last - began < pd.Timedelta(days=3)
     assert (frame["candle_time"] >= first - pd.Timedelta(days=1)).all()
 
 
