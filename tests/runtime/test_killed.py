@@ -90,7 +90,7 @@ def test_after_a_kill_everything_goes_on_where_it_was(tmp_path: Path, exchange: 
         wait_for(lambda: all(finals(tmp_path, symbol)[-1]["timestamp"] > killed_at for symbol in SYMBOLS))
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     for symbol in SYMBOLS:
         found = finals(tmp_path, symbol)
         opened = [datetime.fromisoformat(record["candle_time"]) for record in found]

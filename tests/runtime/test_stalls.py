@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from scanner.config import StreamConfig
+from scanner.gateway import lister
+from scanner.runtime import freshness, run
 from scanner.runtime.freshness_report import FreshnessQuery
 from scanner.runtime.service import ScannerService
 from scanner.settings import Settings
@@ -24,13 +26,18 @@ KLINES, SPOT = "/api/v3/klines", "/api/v3"
 
 
 @pytest.fixture
-def scanning(tmp_path: Path) -> Iterator[ScannerService]:
-    """Two markets, two timeframes, all of them live."""
+def scanning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScannerService]:
+    """Two markets, two timeframes, all of them live, and stale after half the time that is usual."""
+    monkeypatch.setattr(freshness, "STALE_AFTER", freshness.STALE_AFTER / 2)
+    monkeypatch.setattr(run, "JUDGED_EVERY_S", 0.1)
+    monkeypatch.setattr(lister, "RELIST_SOON_S", 0.1)
     service = ScannerService(Settings(simulated=True, data_dir=str(tmp_path)))
-    service.start(service.order(SYMBOLS, ["simulated"], CONFIG))
-    wait_for(lambda: states(service)["live"] == 4 and not service.unready())
-    yield service
-    service.close()
+    try:
+        service.start(service.order(SYMBOLS, ["simulated"], CONFIG))
+        wait_for(lambda: states(service)["live"] == 4 and not service.unready())
+        yield service
+    finally:
+        service.close()
 
 
 def states(service: ScannerService) -> dict[str, int]:
@@ -78,7 +85,8 @@ def test_candles_or_prices_alone_that_stand_still_are_told(scanning: ScannerServ
 def test_prices_that_do_not_come_make_all_stale_though_candles_do(scanning: ScannerService) -> None:
     exchange(scanning).faults.set("/api/v3/ticker", ways.Status(500))
     wait_for(lambda: states(scanning)["stale"] == 4 and scanning.unready())
-    assert "no prices" in scanning.status()["exchanges"]["simulated"]["cause"] or "500" in oldest(scanning)["cause"]
+    causes = lambda: (scanning.status()["exchanges"]["simulated"]["cause"], oldest(scanning)["cause"])  # noqa: E731
+    wait_for(lambda: "no prices" in str(causes()[0]) or "500" in str(causes()[1]))
     exchange(scanning).faults.clear()
     wait_for(lambda: states(scanning)["live"] == 4)
 

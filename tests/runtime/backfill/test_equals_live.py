@@ -59,8 +59,7 @@ def scanned_live(folder: Path, exchange: SimulatedExchange) -> dict[tuple[str, s
             lambda: (
                 len(made := finals(folder)) > 50 and {timeframe for _, timeframe, _ in made} >= {*TIMEFRAMES.values()}
             ),
-            40,
-            "finals on all",
+            what="finals on all",
         )
     finally:
         service.close()

@@ -17,7 +17,7 @@ from tests.waiting import wait_for
 def queue() -> Iterator[JobQueue]:
     queue = JobQueue("jobs", most=2)
     yield queue
-    assert queue.close(5)
+    assert queue.close(30)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_jobs_run_in_order_never_together(queue: JobQueue) -> None:
     seen: list[tuple[int, int]] = []
     tickets = [queue.submit(i, lambda i=i: seen.append((i, threading.active_count()))) for i in range(2)]
     for ticket in tickets:
-        ticket.outcome.result(5)
+        ticket.outcome.result(30)
     assert [i for i, _ in seen] == [0, 1]
 
 
@@ -43,9 +43,9 @@ def test_the_same_job_is_joined_while_it_runs_and_while_it_waits(queue: JobQueue
     assert queue.submit("b", lambda: "another b") == (waiting.outcome, 1, True)
     assert (first.ahead, waiting.ahead, queue.waiting) == (0, 1, 1)
     gate.set()
-    assert waiting.outcome.result(5) == "b"
+    assert waiting.outcome.result(30) == "b"
     wait_for(lambda: not queue.is_busy)
-    assert queue.submit("a", lambda: "once more").outcome.result(5) == "once more"
+    assert queue.submit("a", lambda: "once more").outcome.result(30) == "once more"
 
 
 def test_only_so_many_may_wait(queue: JobQueue, gate: threading.Event) -> None:
@@ -60,13 +60,13 @@ def test_a_failure_is_its_own_and_the_next_job_runs(queue: JobQueue, caplog: pyt
     failing = queue.submit("bad", lambda: 1 / 0)
     good = queue.submit("good", lambda: 7)
     with pytest.raises(ZeroDivisionError):
-        failing.outcome.result(5)
-    assert good.outcome.result(5) == 7
+        failing.outcome.result(30)
+    assert good.outcome.result(30) == 7
     assert "a job failed" in caplog.text
 
 
 def test_the_thread_ends_when_there_is_nothing_to_do(queue: JobQueue) -> None:
-    queue.submit("a", lambda: None).outcome.result(5)
+    queue.submit("a", lambda: None).outcome.result(30)
     wait_for(lambda: "jobs" not in {thread.name for thread in threading.enumerate()})
 
 
@@ -74,9 +74,9 @@ def test_dropping_cancels_what_waits_and_spares_what_runs(queue: JobQueue, gate:
     running, waiting = queue.submit("a", gate.wait), queue.submit("b", gate.wait)
     queue.drop_waiting()
     with pytest.raises(CancelledError):
-        waiting.outcome.result(5)
+        waiting.outcome.result(30)
     gate.set()
-    assert running.outcome.result(5) is True
+    assert running.outcome.result(30) is True
 
 
 def test_closing_waits_for_a_deadline_and_takes_no_more(gate: threading.Event) -> None:
@@ -86,4 +86,4 @@ def test_closing_waits_for_a_deadline_and_takes_no_more(gate: threading.Event) -
     with pytest.raises(NotRunning):
         queue.submit("b", gate.wait)
     gate.set()
-    assert queue.close(5) is True
+    assert queue.close(30) is True

@@ -10,6 +10,7 @@ from scanner.errors import InvalidInput, UnknownExchange
 from scanner.runtime.base.places import specs_of
 from scanner.runtime.venue import Venue, open_venue
 from scanner.settings import Settings
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_both_embedded_exchanges_share_one_server_that_ends_with_the_scan(opener
         assert list(specs) == ["simulatedfutures", "simulated"]
         (venue,) = opener[1]
         assert venue.servers[0].is_running
-    assert not venue.servers[0].is_running
+    wait_for(lambda: not venue.servers[0].is_running)
 
 
 def test_a_running_venue_lends_its_server_even_beyond_its_own_end(opener):
@@ -50,7 +51,7 @@ def test_a_running_venue_lends_its_server_even_beyond_its_own_end(opener):
         assert running.servers[0].url in specs["simulatedfutures"].urls.values()
         running.close()
         assert running.servers[0].is_running
-    assert not running.servers[0].is_running
+    wait_for(lambda: not running.servers[0].is_running)
     assert opener[1] == [running]
 
 
