@@ -35,7 +35,7 @@ def exchange_of(clock, market) -> Iterator[Callable[..., SimulatedExchange]]:
         return running[-1]
 
     yield build
-    assert all(exchange.stop() for exchange in running)
+    assert all(exchange.stop(60) for exchange in running)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def exchange(exchange_of) -> SimulatedExchange:
     return exchange_of()
 
 
-def ask(exchange: SimulatedExchange, job: Callable[[Any, Any], Awaitable[Any]], timeout_ms: int = 10_000) -> Any:
+def ask(exchange: SimulatedExchange, job: Callable[[Any, Any], Awaitable[Any]], timeout_ms: int = 60_000) -> Any:
     """What `job(binance, kucoinfutures)` returns, run with ccxt's real classes against `exchange`."""
 
     async def run() -> Any:

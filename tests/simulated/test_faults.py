@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import ccxt.async_support as ccxt
 import pytest
@@ -34,7 +33,7 @@ async def candles(binance, kucoin):
     return await binance.fetch_ohlcv("BTC/USDT", "5m", limit=3)
 
 
-def failure(exchange, timeout_ms: int = 10_000) -> ccxt.BaseError:
+def failure(exchange, timeout_ms: int = 60_000) -> ccxt.BaseError:
     """What fetching candles raises, and that it works again without the fault."""
     with pytest.raises(ccxt.BaseError) as raised:
         ask(exchange, candles, timeout_ms)
@@ -214,8 +213,6 @@ def test_stop_ends_while_requests_hang(exchange_of):
     asking = threading.Thread(target=ask, args=(exchange, job))
     asking.start()
     wait_for(lambda: exchange.requests["/api/v3/ping"])
-    began = time.monotonic()
-    assert exchange.stop()
-    assert time.monotonic() - began < 3
-    asking.join(10)
+    assert exchange.stop(30)  # half of what the client would wait for
+    asking.join(60)
     assert not asking.is_alive()

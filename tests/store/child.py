@@ -63,13 +63,15 @@ def read_array(path: str) -> None:
     threading.Thread(target=lambda: (sys.stdin.read(), done.set())).start()
     say("ready")
     good = bad = 0
-    while not done.is_set():
+    while True:
         try:
             with Path(path).open() as file:
                 json.load(file)
             good += 1
         except ValueError:
             bad += 1
+        if done.is_set():
+            break
     say(f"{good} {bad}")
 
 

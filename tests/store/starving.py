@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
@@ -41,7 +42,7 @@ class Server:
 
     def call(self) -> None:
         """Ask by a new connection from here on; those before stay open."""
-        self._calls.append(HTTPConnection(self._host, timeout=5))
+        self._calls.append(HTTPConnection(self._host, timeout=60))
 
     def close(self) -> None:
         for call in self._calls:
@@ -93,6 +94,11 @@ class Server:
 
         seen = self.newest()
         wait_for(newer)
+
+    def all_losses_are_stated(self) -> bool:
+        """Whether the gap ledger says of every record that was not kept when that was, and of none that it lasts."""
+        losses = self.losses()
+        return all(gap["to"] for gap in losses) and lost(losses) == self.store()["not_kept"]
 
     def losses(self) -> list[dict[str, Any]]:
         """What the gap ledger says of records that were not kept."""
@@ -194,8 +200,7 @@ def no_entering(server: Server) -> Iterator[None]:
 def no_descriptors(server: Server) -> Iterator[None]:
     """The process may open no more files than it has open."""
     before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-    listings = [{int(path.name) for path in Path(f"/proc/{server.pid}/fd").iterdir()} for _ in range(50)]
-    numbers = set.intersection(*listings)  # without those that are open for a moment
+    numbers = set.intersection(*_descriptors(server.pid))
     lowest = next(number for number in range(len(numbers) + 1) if number not in numbers)
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
     server.call()
@@ -203,6 +208,14 @@ def no_descriptors(server: Server) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+
+
+def _descriptors(pid: int, looks: int = 30) -> Iterator[set[int]]:
+    """The open descriptors of a process, time and again: a flush keeps one for as long as the medium takes."""
+    pause = threading.Event()
+    for _ in range(looks):
+        yield {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
+        pause.wait(0.02)
 
 
 @contextmanager
@@ -223,6 +236,11 @@ def fill(path: Path) -> None:
 
 
 # --- what must hold afterwards ------------------------------------------------------------------------------------
+
+
+def lost(gaps: Sequence[dict[str, str]]) -> int:
+    """How many records the gap ledger says were not kept."""
+    return sum(int(gap["detail"].split()[0]) for gap in gaps)
 
 
 def damage(data: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -59,8 +60,8 @@ def test_no_acknowledged_candle_is_lost(tmp_path, point):
 
 def test_what_a_server_had_shown_when_it_was_killed_is_kept_once(tmp_path):
     with killing.serving(tmp_path) as server:
-        for number in range(10):
+        for number in itertools.count():
             server.life(random.uniform(0, killing.LONGEST_S), scanning=number % 2 == 0)
             assert killing.wrong(tmp_path, server) == []
-    assert len(server.signals) > 50
-    assert server.candles
+            if number >= 9 and len(server.signals) > 50 and server.candles:  # on a busy machine a life shows little
+                break

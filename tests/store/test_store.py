@@ -178,7 +178,7 @@ def test_a_folder_that_cannot_be_made_degrades_and_recovers(tmp_path):
 def test_a_full_disk_loses_what_does_not_fit_and_harms_nothing(tmp_path):
     with child("limited", tmp_path, 4000) as process:
         failed, health, state = (line_from(process) for _ in range(3))
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     number = int(failed.split()[1])
     assert "File too large" in failed
     assert json.loads(health) == {
@@ -199,7 +199,7 @@ def small_disk(tmp_path):
     if subprocess.run(command, capture_output=True).returncode:
         pytest.skip("mounting needs root")
     yield disk
-    subprocess.run(["umount", disk], check=True)
+    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def fill(path):
