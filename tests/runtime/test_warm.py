@@ -211,6 +211,20 @@ def test_one_revised_candle_is_taken_over_and_no_contradiction(store: TrainingSt
     assert (panel.close[:, panel.column_of(int(revised[0].open_time[0]))] == 101.0).all()
 
 
+def test_a_revision_is_taken_over_where_only_the_shortest_timeframe_is_stored(store: TrainingStore) -> None:
+    """As after a backfill of it alone: of the longer ones nothing is known yet when it comes."""
+    for path in store.base_path.glob("ohlcv/*_1h.parquet"):
+        path.unlink()
+    later = NOW + 4 * STEP
+    book, _ = begun(store, later)
+    answers = [EXCHANGE.answer(request, later) for request in wanted(book, later)]
+    revised = [_with_first_close(answer, 101.0) if answer.request.timeframe == "5m" else answer for answer in answers]
+    book.take(proven(book, revised)[0], later)
+    assert book.tally.revised == 2
+    assert {batch.timeframe for batch in cycle(book, store, later)} >= {"5m"}
+    assert (book.panels["1h"].close[:, -20:] > 0).all()
+
+
 def _with_first_close(answer: CandleAnswer, close: float) -> CandleAnswer:
     return dataclasses.replace(answer, close=np.concatenate([[close], answer.close[1:]]))
 

@@ -38,11 +38,15 @@ class Revisions:
         self._before: dict[Cell, Float] = {}
 
     def note(self, panels: Mapping[str, Panel], timeframe: str, row: Int, open_ms: Int) -> None:
-        """Some candles of one timeframe are about to change; flat arrays of equal length, each candle once."""
+        """Some candles of one timeframe are about to change; flat arrays of equal length, each candle once.
+
+        Those that the panel does not reach were not known, so that there is nothing to remember: too old ones, and all
+        of a timeframe of which nothing has come yet, as after a start on a folder without it.
+        """
         panel = panels[timeframe]
         columns = panel.column_of(open_ms)
         for r, moment, column in zip(row.tolist(), open_ms.tolist(), columns.tolist(), strict=True):
-            if column >= 0:
+            if 0 <= column < panel.length:
                 self._before.setdefault((timeframe, r, moment), panel.values(r, column))
 
     def note_all(self, panels: Mapping[str, Panel], base: str, row: Int, open_ms: Int) -> None:
