@@ -14,10 +14,11 @@ import numpy as np
 
 from benchmarks.bench_store import NOW, TIMEFRAMES
 from scanner.markets import Market
-from scanner.store import candle_files, files, ohlcv, places
-from scanner.store.candle_files import FILES_AT_THAT_PACE, CandleFiles
+from scanner.store import files, ohlcv, places, schedule
+from scanner.store.candle_files import CandleFiles
 from scanner.store.names import candle_file
 from scanner.store.ohlcv import Rows
+from scanner.store.schedule import FILES_AT_THAT_PACE
 from scanner.timeframes import DAY_MS, LENGTH_MS, MINUTE_MS
 
 MORE = 6  # new candles when a file is rewritten: 5m, every half an hour, as with 8,000 files
@@ -62,7 +63,7 @@ def _at_once(everything: Rows, count: int) -> list[bytes]:
 def writing(folder: Path, markets: int) -> list[str]:
     """A scan of `SAMPLE` markets, whose files are rewritten as rarely as with `markets` of them."""
     clock = [0.0]
-    candle_files.FILES_AT_THAT_PACE = max(1, FILES_AT_THAT_PACE * SAMPLE // markets)  # type: ignore[misc]
+    schedule.FILES_AT_THAT_PACE = max(1, FILES_AT_THAT_PACE * SAMPLE // markets)  # type: ignore[misc]
     coins = [Market("binance", f"C{number}/USDT") for number in range(SAMPLE)]
     names = [(candle_file(market, each), each) for market in coins for each in TIMEFRAMES]
     prices = {name: walk(NOW - STORED * LENGTH_MS[each], STORED + 300, each) for name, each in names}

@@ -26,8 +26,8 @@ import pandas as pd
 from scanner.markets import Market
 from scanner.records import iso
 from scanner.store import arrays, ohlcv, parts
-from scanner.store.candle_files import FILES_AT_THAT_PACE, REWRITE_S, ROWS_AT_THAT_PACE
 from scanner.store.daily import DayFile
+from scanner.store.schedule import FILES_AT_THAT_PACE, REWRITE_S, ROWS_AT_THAT_PACE
 from scanner.store.store import TrainingStore
 from scanner.timeframes import DAY_MS, LENGTH_MS
 

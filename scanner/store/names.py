@@ -25,6 +25,7 @@ GAPS, LATE, JOURNAL = "gaps", "late", "journal"
 FOLDERS = (SIGNALS, OHLCV, CLUSTERING, UNIVERSE, GAPS, LATE, JOURNAL)  # of a data folder
 ALIVE, WISH, LOCK = "alive.json", "wish.json", "scanner.lock"  # files beside them
 KNOWN_STEMS = 10_000  # markets whose name is remembered: each cycle asks for it several times
+KNOWN_HEADS = 50_000  # file names that are remembered: each batch of a journal has thousands
 _DAY_FILE = re.compile(r"(?P<stem>[a-z0-9]+_[A-Z0-9.-]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
 _EXCHANGE_FILE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<day>\d{4}-\d\d-\d\d)\.json", re.ASCII)
 _CANDLE_FILE = re.compile(
@@ -112,6 +113,13 @@ def try_candle_file(name: str) -> CandleName | None:
     except InvalidInput:
         return None
     return CandleName(market, found["timeframe"], found["period"])
+
+
+@lru_cache(maxsize=KNOWN_HEADS)
+def is_head(name: str) -> bool:
+    """Whether a name is that of an OHLCV file, and no sealed part's; such a name leads to no other folder."""
+    found = try_candle_file(name)
+    return found is not None and found.period is None
 
 
 def timeframe_of(head: str) -> str:

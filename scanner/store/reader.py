@@ -10,7 +10,7 @@ from typing import Any
 from scanner.errors import NothingStored, StoreFailure
 from scanner.markets import Market, Wanted, select
 from scanner.store import dataset, names, ohlcv
-from scanner.store.candle_files import CandleFiles
+from scanner.store.candle_reader import CandleReader
 from scanner.store.dataset import Query, Selection
 from scanner.store.gap_files import FOLDER as GAPS
 from scanner.store.gap_files import GapLedger
@@ -44,7 +44,7 @@ class StoreReader:
         What became known after its time.
     """
 
-    def __init__(self, base_path: str | Path, candles: Callable[[Path, Path], CandleFiles] = CandleFiles) -> None:
+    def __init__(self, base_path: str | Path, candles: Callable[[Path, Path], CandleReader] = CandleReader) -> None:
         self.base_path = Path(base_path)
         self.signals_path = self.base_path / "signals"
         self.ohlcv_path = self.base_path / "ohlcv"

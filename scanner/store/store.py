@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.markets import Market
 from scanner.store import names, ohlcv
-from scanner.store.candle_files import JOURNAL
 from scanner.store.late import Late, changes, overdue
 from scanner.store.moments import Key
 from scanner.store.record_files import Batch, RecordFiles
@@ -81,7 +80,7 @@ class TrainingStore(FolderWriter):
     ) -> None:
         """Keep closed candles; one that is known already is replaced.
 
-        They are in the journal when this returns, and reach their file in due time (see `candle_files`).
+        They are in the journal when this returns, and reach their file in due time (see `schedule`).
 
         Parameters
         ----------
@@ -154,7 +153,7 @@ class TrainingStore(FolderWriter):
         finally:
             self._candles.add_all(batch)
         self._candles.write_due()  # which only the owner may
-        self._health.raise_failures([JOURNAL, *(f"ohlcv/{name}" for name, _ in batch)])
+        self._health.raise_failures([names.JOURNAL, *(f"ohlcv/{name}" for name, _ in batch)])
 
     def _note_late(self, candles: Sequence[tuple[Market, str, ohlcv.Rows]], at_ms: int) -> None:
         """Note what some candles that are about to be kept change after its time, as long as that can be told."""

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from scanner.errors import FolderInUse, StoreFailure
 from scanner.store import folders, foreign, names, ohlcv
-from scanner.store.candle_files import JOURNAL, CandleFiles
+from scanner.store.candle_files import CandleFiles
 from scanner.store.folder_size import FolderSize
 from scanner.store.foreign import Surroundings
 from scanner.store.gap_files import GapFiles
@@ -65,6 +65,8 @@ class FolderWriter(StoreReader):
     late : LateFiles
         What became known after its time.
     """
+
+    _candles: CandleFiles
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class FolderWriter(StoreReader):
             The folder, or one of those in it, takes no files: there is no room, or no permission, or it is not ours.
         """
         self._owning.own()
-        self._health.raise_failures([JOURNAL, MEDIUM])
+        self._health.raise_failures([names.JOURNAL, MEDIUM])
         self._health.raise_general()
         self._owning.require_writable()
 

@@ -9,17 +9,11 @@ import pandas as pd
 import pyarrow.dataset as ds
 import pytest
 
-from scanner.store import candle_file, candle_files, files, ohlcv
-from scanner.store.candle_files import JOURNAL, CandleFiles
-from scanner.timeframes import MINUTE_MS
-from tests.store.making import MIDNIGHT, Seconds, candles
+from scanner.store import candle_file, files, names, schedule
+from scanner.store.candle_files import CandleFiles
+from tests.store.making import Seconds, rows
 
 NAME = "binance_BTCUSDT_5m.parquet"
-
-
-def rows(start, count, price=100.0):
-    moments, *columns = candles(MIDNIGHT + start * 5 * MINUTE_MS, count, price)
-    return ohlcv.rows(moments, columns)
 
 
 @pytest.fixture
@@ -35,7 +29,10 @@ def results():
 @pytest.fixture
 def folder(tmp_path, clock, results):
     files = CandleFiles(
-        tmp_path, tmp_path / "journal", clock, lambda name, error: name != JOURNAL and results.append((name, error))
+        tmp_path,
+        tmp_path / "journal",
+        clock,
+        lambda name, error: name != names.JOURNAL and results.append((name, error)),
     )
     (tmp_path / "journal").mkdir()
     files.open()
@@ -54,7 +51,7 @@ def test_the_first_candles_are_written_at_once_and_later_ones_in_due_time(folder
     folder.add(NAME, rows(10, 1))
     folder.write_due()
     assert (stored(folder), len(folder.candles(NAME))) == (10, 11)
-    clock.now = candle_files.REWRITE_S
+    clock.now = schedule.REWRITE_S
     folder.write_due()
     assert stored(folder) == 11
 
@@ -67,7 +64,7 @@ def test_a_history_that_comes_after_a_first_candle_is_written_at_once(folder, cl
     folder.write_due()
     assert stored(folder) == 502
     folder.add(NAME, rows(502, 1))
-    clock.now = candle_files.REWRITE_S
+    clock.now = schedule.REWRITE_S
     folder.write_due()
     assert stored(folder) == 503
 
@@ -76,10 +73,10 @@ def test_a_long_history_is_rewritten_less_often(folder, clock):
     folder.add(NAME, rows(0, 25_000))
     folder.write_due()
     folder.add(NAME, rows(25_000, 1))
-    clock.now = candle_files.REWRITE_S
+    clock.now = schedule.REWRITE_S
     folder.write_due()
     assert stored(folder) == 25_000
-    clock.now = 3 * candle_files.REWRITE_S
+    clock.now = 3 * schedule.REWRITE_S
     folder.write_due()
     assert stored(folder) == 25_001
 
@@ -91,7 +88,7 @@ def test_files_fall_due_at_different_times(folder, clock, results):
             folder.add(name, rows(0, count))
         folder.write_due()
     results.clear()
-    clock.now = 0.75 * candle_files.REWRITE_S
+    clock.now = 0.75 * schedule.REWRITE_S
     folder.write_due()
     assert 0 < len(results) < len(names)
 
@@ -106,10 +103,10 @@ def test_writing_takes_its_share_of_the_time_only(folder, clock, results, monkey
         folder.add(f"binance_A{number}USDT_5m.parquet", rows(0, 1))
     folder.write_due()
     burst = len(results)
-    assert candle_files.BURST_S <= burst <= candle_files.BURST_S + 1
+    assert schedule.BURST_S <= burst <= schedule.BURST_S + 1
     clock.now += 50
     folder.write_due()
-    assert 1 <= len(results) - burst <= 50 * candle_files.WRITING_SHARE + 1
+    assert 1 <= len(results) - burst <= 50 * schedule.WRITING_SHARE + 1
 
 
 def test_the_newest_value_of_a_candle_wins_in_the_file_and_before_it(folder):
@@ -163,7 +160,7 @@ def test_a_write_that_fails_is_tried_again_and_loses_nothing(folder, clock, resu
         folder.write_due()
     assert [name for name, error in results if error] == [NAME]
     assert len(folder.candles(NAME)) == 2
-    clock.now = candle_files.RETRY_S
+    clock.now = schedule.RETRY_S
     folder.write_due()
     assert results[-1] == (NAME, None)
     assert stored(folder) == 2
