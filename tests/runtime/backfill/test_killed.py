@@ -8,7 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +25,6 @@ from scanner.store.dataset import Query
 from scanner.store.past import features_of
 from scanner.store.reader import StoreReader
 from scanner.timeframes import HOUR_MS
-from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 NOW = 1_761_307_200_000  # 2025-10-24T12:00:00Z
@@ -34,7 +36,24 @@ CANDLES = "/api/v3/klines"
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[SimulatedExchange]:
     with SimulatedExchange(generated(seed=3), ManualClock(NOW), limits=Limits(binance_weight=300_000)) as opened:
+        opened.requests = Requests()
         yield opened
+
+
+class Requests(Counter[str]):
+    """Counts those of an exchange, and does at one of them, before it is answered, what a test wants done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._due: dict[int, Callable[[], None]] = {}
+
+    def at(self, number: int, act: Callable[[], None]) -> None:
+        self._due[number] = act
+
+    def __setitem__(self, path: str, count: int) -> None:
+        super().__setitem__(path, count)
+        if path == CANDLES and (act := self._due.pop(count, None)):
+            act()
 
 
 class Whole(NamedTuple):
@@ -55,16 +74,21 @@ class Lives:
         assert self._line() == "gone"
         return found
 
-    def killed(self, folder: Path, when: Callable[[], bool]) -> None:
-        """One that is killed as soon as something is so."""
-        pid = self._begin(folder)
-        wait_for(when, what="the moment to kill")
-        os.kill(pid, signal.SIGKILL)
+    def killed_at_request(self, folder: Path, requests: Requests, number: int) -> None:
+        """One that is killed as it asks for candles so many times."""
+        pid: Future[int] = Future()
+        requests.at(requests[CANDLES] + number, lambda: os.kill(pid.result(60), signal.SIGKILL))
+        pid.set_result(self._begin(folder))
         assert self._line() == "gone", "it had come to its end"
 
-    def _begin(self, folder: Path) -> int:
+    def killed_at_file(self, folder: Path, name: str, number: int) -> None:
+        """One that is killed where there are so many files in a folder of its data, and are to be more."""
+        self._begin(folder, name, number)
+        assert self._line() == "gone", "it had come to its end"
+
+    def _begin(self, *line: object) -> int:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{folder}\n")
+        self._process.stdin.write("\t".join(map(str, line)) + "\n")
         self._process.stdin.flush()
         return int(self._line())
 
@@ -86,11 +110,18 @@ def lives(exchange: SimulatedExchange) -> Iterator[Lives]:
 @pytest.fixture(scope="module")
 def whole(lives: Lives, exchange: SimulatedExchange, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """What was not killed."""
-    folder, before = tmp_path_factory.mktemp("whole"), exchange.requests[CANDLES]
+    folder, before = tmp_path_factory.mktemp("whole"), asked(exchange)
     said = lives.whole(folder)
     assert said["failed"] == {}
-    assert exchange.requests[CANDLES] - before == said["requests"]
+    assert asked(exchange) - before == said["requests"]
     return Whole(folder, said)
+
+
+def asked(exchange: SimulatedExchange) -> int:
+    """How often candles have been asked for; what was asked before the killed one died is counted by now."""
+    with urllib.request.urlopen(f"{exchange.url}/api/v3/ping", timeout=60) as answer:
+        answer.read()
+    return exchange.requests[CANDLES]
 
 
 def candles(folder: Path) -> dict[tuple[str, str], list[int]]:
@@ -118,14 +149,16 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_killed_at_any_point_it_ends_as_one_that_was_not(
     tmp_path: Path, exchange: SimulatedExchange, lives: Lives, whole: Whole
 ) -> None:
+    requests = exchange.requests
+    assert isinstance(requests, Requests)
     for number in (1, 5, 9):
-        until = exchange.requests[CANDLES] + number
-        lives.killed(tmp_path, lambda until=until: exchange.requests[CANDLES] >= until)  # type: ignore[misc]
-    lives.killed(tmp_path, lambda: any((tmp_path / "signals").glob("simulated_*")))
-    before = exchange.requests[CANDLES]
+        lives.killed_at_request(tmp_path, requests, number)
+        asked(exchange)
+    lives.killed_at_file(tmp_path, "signals", 1)
+    before = asked(exchange)
     said = lives.whole(tmp_path)
     assert (said["failed"], said["held"], said["fetched"]) == ({}, whole.said["fetched"], 0)
-    assert exchange.requests[CANDLES] - before == 0
+    assert asked(exchange) - before == 0
     assert candles(tmp_path) == candles(whole.folder)
     assert hashes(tmp_path) == hashes(whole.folder)
 
@@ -133,9 +166,9 @@ def test_killed_at_any_point_it_ends_as_one_that_was_not(
 def test_what_it_has_kept_before_a_kill_is_not_asked_for_again(
     tmp_path: Path, exchange: SimulatedExchange, lives: Lives, whole: Whole
 ) -> None:
-    lives.killed(tmp_path, lambda: len([*(tmp_path / "ohlcv").glob("*.parquet")]) >= 3)
-    kept, before = sum(map(len, candles(tmp_path).values())), exchange.requests[CANDLES]
+    lives.killed_at_file(tmp_path, "ohlcv", 3)
+    kept, before = sum(map(len, candles(tmp_path).values())), asked(exchange)
     said = lives.whole(tmp_path)
     assert 0 < said["held"] == kept
     assert kept + said["fetched"] == whole.said["fetched"]
-    assert exchange.requests[CANDLES] - before == said["requests"] < whole.said["requests"]
+    assert asked(exchange) - before == said["requests"] < whole.said["requests"]
