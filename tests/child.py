@@ -54,7 +54,7 @@ class Child:
     def err(self) -> str:
         return self._said[-1].decode(errors="replace")
 
-    def wait_until_said(self, pattern: str, deadline_s: float = 30) -> re.Match[str]:
+    def wait_until_said(self, pattern: str, deadline_s: float = 60) -> re.Match[str]:
         """The first match of `pattern` in the output; fails when the program ends without saying it."""
 
         def match() -> re.Match[str] | None:
@@ -67,7 +67,7 @@ class Child:
 
         return wait_for(match, deadline_s, f"{pattern!r} in what the program says")  # type: ignore[return-value]
 
-    def wait(self, deadline_s: float = 30) -> int:
+    def wait(self, deadline_s: float = 60) -> int:
         """Its exit status; everything it said has then been read."""
         status = self._process.wait(deadline_s)
         self._join()
@@ -106,7 +106,7 @@ class Child:
             os.close(self._held)
             self._held = None
         for reader in self._readers:
-            reader.join(10)
+            reader.join(30)
 
 
 def _read(source: int, into: bytearray) -> None:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+AT_ONCE_S = 20.0  # what waits for nothing is over by then, also on a machine that stands still for seconds
+
 
 def wait_for(condition: Callable[[], T], deadline_s: float = 60.0, what: str = "") -> T:
     """The first true value of `condition`; fails at the deadline."""

@@ -40,7 +40,7 @@ class Client:
         return self.send("POST", path, data, headers)
 
     def send(self, method: str, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, data, headers or {})
             response = connection.getresponse()

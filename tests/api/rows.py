@@ -44,7 +44,7 @@ class FakeScan:
     ) -> dict[str, pd.DataFrame]:
         self.asked.append((exchange.id, *timeframes, full_analysis))
         self.on_ask(exchange, options)
-        if not self.gate.wait(20):
+        if not self.gate.wait(60):
             raise Unreachable(f"{exchange.id}: the gate stayed shut")
         if exchange.id in self.failing:
             raise self.failing[exchange.id]

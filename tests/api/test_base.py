@@ -290,7 +290,10 @@ def test_a_scan_that_is_waited_for_and_fails_says_so(client: Client, scan: FakeS
 
 
 @pytest.mark.parametrize("path", ["scan", "multi-timeframe"])
-def test_requests_that_wait_are_few_and_the_others_are_told(client: Client, scan: FakeScan, path: str) -> None:
+def test_requests_that_wait_are_few_and_the_others_are_told(
+    client: Client, scan: FakeScan, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "TURN_S", 60.0)
     scan.gate.clear()
     answers: list[int] = []
     ordered = [threading.Thread(target=lambda: answers.append(waited(client, path))) for _ in range(6)]
@@ -486,16 +489,26 @@ def test_multi_timeframe_passes_on_that_an_exchange_is_down(client: Client, scan
     assert client.post(f"{API}/multi-timeframe").status == 502
 
 
-def test_the_wait_for_a_turn_is_part_of_the_time_there_is(client: Client, scan: FakeScan) -> None:
+def test_the_wait_for_a_turn_is_part_of_the_time_there_is(
+    client: Client, scan: FakeScan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     left: list[float] = []
+    began: list[float] = []  # to wait for a turn, each
+    turn = scans.turn
+
+    def noted(*arguments: Any) -> Any:
+        began.append(time.monotonic())
+        return turn(*arguments)
+
+    monkeypatch.setattr(scans, "turn", noted)
+    monkeypatch.setattr(scans, "TURN_S", 60.0)
     scan.on_ask = lambda spec, options: left.append(options["deadline_s"])
     scan.gate.clear()
     threads = [threading.Thread(target=lambda: waited(client, "multi-timeframe")) for _ in range(3)]
-    began = time.monotonic()
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(left) == 2)
-    wait_for(lambda: time.monotonic() - began > 0.3)
+    wait_for(lambda: (len(left), len(began)) == (2, 3))
+    wait_for(lambda: time.monotonic() - max(began) > 0.3)
     scan.gate.set()
     for thread in threads:
         thread.join()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scanner.runtime.venue import Venue, open_venue
 from scanner.settings import Settings
+from scanner.simulated import Recording
+from scanner.simulated import faults as ways
 from tests.api.conftest import Client, serving
 from tests.waiting import wait_for
 
@@ -166,21 +168,39 @@ def test_multi_timeframe_of_a_symbol_that_nobody_lists_finds_nothing(scanned: Cl
     assert (answer.body["confluence"], answer.body["timeframes_analyzed"]) == (False, ["1h", "4h"])
 
 
-def test_status_answers_at_once_while_a_scan_runs(tmp_path: Path) -> None:
-    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data"))) as client:
+class SilentVenues:
+    """Makes venues whose exchanges answer nothing until they are let."""
+
+    def __init__(self) -> None:
+        self.made: list[Venue] = []
+
+    def __call__(self, exchanges: Sequence[str], settings: Settings, recording: Recording | None = None) -> Venue:
+        venue = open_venue(exchanges, settings, recording)
+        venue.servers[0].faults.set("/api", ways.Hang())
+        self.made.append(venue)
+        return venue
+
+    def let(self) -> None:
+        for venue in self.made:
+            venue.servers[0].faults.clear()
+
+
+def test_status_answers_while_a_scan_waits_for_its_exchange(tmp_path: Path) -> None:
+    silent = SilentVenues()
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data")), venues=silent) as client:
         assert client.post(f"{API}/scan", {"timeframe": "short", "exchange": BOTH}).status == 202
-        longest, scanning = 0.0, True
-        while scanning:
-            began = time.monotonic()
-            scanning = client.get(f"{API}/status").body["scanning"]
-            longest = max(longest, time.monotonic() - began)
-        assert longest < 3  # pages give up after 3 s
-        assert client.get(f"{API}/status").body["last_error"] is None
+        wait_for(lambda: silent.made)
+        assert all(client.get(f"{API}/status").body["scanning"] for _ in range(5))
+        silent.let()
+        body = wait_for(lambda: None if (found := client.get(f"{API}/status").body)["scanning"] else found, 60)
+        assert (body["last_error"], body["results_count"] > 10) == (None, True)
 
 
 def test_a_stop_of_the_process_does_not_wait_for_a_scan(tmp_path: Path) -> None:
-    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data"))) as client:
+    silent = SilentVenues()
+    with serving(Settings(simulated=True, data_dir=str(tmp_path / "data")), venues=silent) as client:
         client.post(f"{API}/scan", {"exchange": BOTH})
-        wait_for(lambda: client.get(f"{API}/status").body["scanning"])
-        began = time.monotonic()
-    assert time.monotonic() - began < 5
+        wait_for(lambda: silent.made)
+    assert client.service.base.status()["scanning"]
+    silent.let()
+    wait_for(lambda: not client.service.base.status()["scanning"])

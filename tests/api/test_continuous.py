@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -20,18 +21,27 @@ from tests.waiting import wait_for
 
 API = "/api/scanner"
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "NADA/USDT"]
+CONFIG = {"scan_interval": 10}
 
 
 @pytest.fixture(scope="module")
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A server that has scanned for a moment, at 60 times real speed."""
-    settings = Settings(simulated=True, speed=60, data_dir=str(tmp_path_factory.mktemp("data")))
+    """A server that has scanned for a moment, at ten times real speed."""
+    settings = Settings(simulated=True, speed=10, data_dir=str(tmp_path_factory.mktemp("data")))
     with serving(settings) as client:
-        assert client.post(f"{API}/continuous/start", {"symbols": SYMBOLS}).status == 200
-        wait_for(lambda: client.get(f"{API}/continuous/signals").body["count"] == 8, 30)
+        assert client.post(f"{API}/continuous/start", {"symbols": SYMBOLS, "config": CONFIG}).status == 200
+        wait_for(lambda: client.get(f"{API}/continuous/signals").body["count"] == 8, 60)
         wait_for(lambda: client.get(f"{API}/continuous/status").body["market_state"].get("active_signals") is not None)
-        wait_for(lambda: client.get(f"{API}/training-data/BTC/USDT").status == 200)
+        wait_for(lambda: kept_of(client, "BTC/USDT") == ({"5m", "4h", "1h", "1d"},) * 2)
         yield client
+
+
+def kept_of(client: Client, symbol: str) -> tuple[set[str], set[str]]:
+    """The timeframes of which there are signals, and candles, on disk: a moment after they are shown."""
+    answer = client.get(f"{API}/training-data/{symbol}")
+    if answer.status != 200:
+        return set(), set()
+    return {record["timeframe"] for record in answer.body["dataset"]["signals"]}, {*answer.body["dataset"]["ohlcv"]}
 
 
 def is_utc(text: str) -> bool:
@@ -247,10 +257,13 @@ def test_market_state_has_breadth_regime_and_active_signals(scanned: Client) -> 
 
 
 def test_status_says_how_exchanges_and_streams_are_doing(scanned: Client) -> None:
-    wait_for(lambda: scanned.get(f"{API}/continuous/status").body["streams"]["full_scan"]["runs"] >= 2)
-    status = scanned.get(f"{API}/continuous/status").body
+    def live() -> Any:
+        found = scanned.get(f"{API}/continuous/status").body
+        well = found["exchanges"]["simulated"]["state"] == "live"  # it is late while the machine stands still
+        return found if well and found["streams"]["full_scan"]["runs"] >= 2 else None
+
+    status = wait_for(live)
     assert status["running"] is True
-    assert status["exchanges"]["simulated"]["state"] == "live"
     assert status["exchanges"]["simulated"]["cause"] is None
     assert status["exchanges"]["simulated"]["markets"] == 2
     assert is_utc(status["exchanges"]["simulated"]["last_data"])
@@ -260,7 +273,7 @@ def test_status_says_how_exchanges_and_streams_are_doing(scanned: Client) -> Non
         assert figures["last_error"] is None
     assert status["skipped"] == {"simulated:NADA/USDT": "not listed on simulated"}
     assert is_utc(status["started_at"])
-    assert status["config"] == StreamConfig().as_dict()
+    assert status["config"] == StreamConfig(**CONFIG).as_dict()
     assert set(status["buffer_stats"]) == {"ticks", "candles", "signals"}
     assert status["buffer_stats"]["ticks"] == 2
     assert status["buffer_stats"]["candles"] == 8
@@ -289,11 +302,14 @@ def read(path: Path) -> pd.DataFrame:
         return pd.read_parquet(file)
 
 
+def records(folder: Path, files: str) -> list[Any]:
+    return [record for path in sorted(folder.glob(files)) for record in json.loads(path.read_text())]
+
+
 def test_files_are_readable_while_the_scanner_runs(scanned: Client) -> None:
     folder = Path(scanned.service.settings.data_dir)
-    signals = wait_for(lambda: sorted(folder.glob("signals/simulated_BTCUSDT_*.json")))
-    records = json.loads(signals[0].read_text())
-    assert {record["timeframe"] for record in records} == {"5m", "4h", "1h", "1d"}
+    signals = records(folder, "signals/simulated_BTCUSDT_*.json")
+    assert {record["timeframe"] for record in signals} == {"5m", "4h", "1h", "1d"}
     for timeframe in ("5m", "4h", "1h", "1d"):
         path = folder / "ohlcv" / f"simulated_BTCUSDT_{timeframe}.parquet"
         wait_for(path.exists)
@@ -301,8 +317,7 @@ def test_files_are_readable_while_the_scanner_runs(scanned: Client) -> None:
         frame = read(path)
         assert list(frame.columns) == ["timestamp", "open", "high", "low", "close", "volume"]
         assert frame["timestamp"].is_monotonic_increasing
-    clusters = wait_for(lambda: sorted(folder.glob("clustering/simulated_*.json")))
-    record = json.loads(clusters[0].read_text())[0]
+    record = wait_for(lambda: records(folder, "clustering/simulated_*.json"))[0]
     assert record["symbol"].startswith("simulated:")
     assert record["total_clusters"] >= 1
 

@@ -33,7 +33,7 @@ def snapshots(client: Client, exchange: str) -> Any:
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A server that scans the three largest markets of a spot and a swap exchange, and POL by its old name."""
-    settings = Settings(simulated=True, speed=60, data_dir=str(tmp_path_factory.mktemp("data")))
+    settings = Settings(simulated=True, speed=10, data_dir=str(tmp_path_factory.mktemp("data")))
     with serving(settings) as client:
         rule = {"quote": "USDT", "top": 3, "include": ["MATIC/USDT"], "exclude": ["ETH"]}
         answer = client.post(START, {"universe": rule, "exchanges": BOTH})
@@ -46,7 +46,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             "include": ["MATIC/USDT"],
             "exclude": ["ETH"],
         }
-        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 32, 30)
+        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 32, 60)
         yield client
 
 
