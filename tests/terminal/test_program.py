@@ -6,20 +6,32 @@ import json
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from scanner.records import SIGNAL_TYPES
 from tests.child import SCANNER, on_terminal, running
+from tests.waiting import AT_ONCE_S, wait_for
 
 FAST = (*SCANNER, "--simulated", "--speed", "60", "--symbols", "BTC/USDT,ETH/USDT,NADA/USDT")
 
 
-def test_a_duration_ends_it_with_a_summary_and_readable_files(tmp_path: Path) -> None:
-    with running([*FAST, "--duration", "6", "--data-dir", "mine"], tmp_path) as child:
+def test_a_duration_ends_it_with_a_summary(tmp_path: Path) -> None:
+    with running([*FAST, "--duration", "1"], tmp_path) as child:
         assert child.wait() == 0
+        assert child.out.startswith("Summary (simulated or replayed data)\n")
+
+
+def test_at_its_end_there_are_a_summary_and_readable_files(tmp_path: Path) -> None:
+    with running([*FAST, "--data-dir", "mine"], tmp_path) as child:
+        for coin in ("BTC", "ETH"):
+            child.wait_until_said(rf"simulated:{coin}/USDT \d+[mhd] [A-Z_]+ score \d")
+        wait_for(lambda: finals(tmp_path / "mine" / "signals"), what="a candle that has closed")
+        assert child.stop(signal.SIGTERM)[0] == 0
         summary = child.out
+    files = [*(tmp_path / "mine" / "signals").iterdir()]
     assert summary.startswith("Summary (simulated or replayed data)\n  final signals, one per closed candle: ")
     assert any(f"      5m  {name} " in summary or f", {name} " in summary for name in SIGNAL_TYPES)
     for part in ("live signals kept", "candles closed", "cluster findings kept", "freshness: "):
@@ -28,16 +40,24 @@ def test_a_duration_ends_it_with_a_summary_and_readable_files(tmp_path: Path) ->
     for stream in ("prices", "signals", "market_state", "full_scan"):
         assert f"\n  stream {stream}: " in summary
     assert "\n  skipped simulated:NADA/USDT: " in summary
-    assert "\n  files in mine/signals: 2, " in summary
-    assert all(json.loads(path.read_text()) for path in (tmp_path / "mine" / "signals").iterdir())
+    assert f"\n  files in mine/signals: {len(files)}, " in summary
+    assert {path.name[:-16] for path in files} == {"simulated_BTCUSDT", "simulated_ETHUSDT"}
+    assert all(json.loads(path.read_text()) for path in files)
     assert len(pd.read_parquet(tmp_path / "mine" / "ohlcv" / "simulated_BTCUSDT_1h.parquet")) >= 500
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def finals(folder: Path) -> list[Any]:
+    """Final 5m signals on disk."""
+    records = [record for path in folder.glob("*.json") for record in json.loads(path.read_text())]
+    return [record for record in records if record["candle_closed"] and record["timeframe"] == "5m"]
+
+
 def test_a_universe_is_scanned_in_place_of_a_list(tmp_path: Path) -> None:
     command = [*SCANNER, "--simulated", "--speed", "60", "--universe", "quote=USDT,top=1,include=MATIC/USDT"]
-    with running([*command, "--duration", "4"], tmp_path) as child:
-        assert child.wait() == 0
+    with running(command, tmp_path) as child:
+        child.wait_until_said(r"simulated:(BTC|POL)/USDT \d+[mhd] [A-Z_]+ score \d")
+        assert child.stop(signal.SIGTERM)[0] == 0
         summary = child.out
     assert "\n  exchange simulated: live, 2 markets, last data " in summary
     assert re.search(r"\n  universe on simulated: 2 of \d+ markets, chosen at 20", summary)
@@ -58,7 +78,7 @@ def test_without_a_terminal_it_writes_plain_lines_and_sigterm_ends_it(tmp_path: 
     with running(FAST, tmp_path) as child:
         child.wait_until_said(r"simulated:(BTC|ETH)/USDT \d+[mhd] [A-Z_]+ score \d")
         status, took_s = child.stop(signal.SIGTERM)
-        assert (status, took_s < 5) == (0, True)
+        assert (status, took_s < AT_ONCE_S) == (0, True)
         assert child.out.startswith("Summary")
         assert all((line[:2] == "20" and "Z INFO" in line) or "Z WARNING" in line for line in child.err.splitlines())
         assert "\x1b" not in child.out + child.err
@@ -74,7 +94,7 @@ def test_on_a_terminal_it_shows_a_live_table_and_ctrl_c_ends_it(tmp_path: Path) 
         )
         child.wait_until_said(r"EXCHANGES[^\n]*\nsimulated +live +2 +20")
         status, took_s = child.press_ctrl_c()
-        assert (status, took_s < 5) == (0, True)
+        assert (status, took_s < AT_ONCE_S) == (0, True)
         assert "Summary (simulated or replayed data)\n" in child.out
         assert "Traceback" not in child.out
 

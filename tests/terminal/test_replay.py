@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def finals(folder: Path) -> Counter[tuple[str, str, str]]:
 def replay(folder: Path, *arguments: str) -> str:
     """The summary of a replay that ended by itself."""
     with running([*SCANNER, "--data-dir", "kept", *arguments], folder) as child:
-        assert child.wait(60) == 0, child.err
+        assert child.wait(100) == 0, child.err
         assert "Traceback" not in child.err
         return child.out
 
@@ -104,8 +105,10 @@ def test_candles_that_were_traded_are_kept_and_no_others(replayed: tuple[Path, s
         np.testing.assert_allclose(kept[name], recorded[name], rtol=1e-9, atol=1e-8)  # eight decimals on the wire
 
 
-def test_a_second_replay_into_the_same_folder_keeps_each_final_signal_once(replayed: tuple[Path, str]) -> None:
-    folder, _ = replayed
+def test_a_second_replay_into_the_same_folder_keeps_each_final_signal_once(
+    replayed: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(replayed[0], tmp_path / "again")
     before = finals(folder / "kept")
     replay(folder, "--replay", "recorded.parquet", "--speed", "60000", "--symbols", "aaa-usdt,BBBUSDT")
     after = finals(folder / "kept")
