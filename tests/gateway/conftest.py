@@ -28,16 +28,16 @@ def double() -> Iterator[Double]:
 
 @pytest.fixture
 def gateway_of() -> Iterator[Callable[..., Gateway]]:
-    """Build and start a gateway on given exchanges; by default quick ones, so that tests are."""
+    """Build and start a gateway on given exchanges; patient ones, unless a test is about what hangs."""
     built: list[Gateway] = []
 
     def build(*specs: ExchangeSpec, symbols: tuple[str, ...] = SYMBOLS, ready: bool = True, **settings: Any) -> Gateway:
-        settings = {"timeframes": ["5m", "1h"], "timeout_s": 1.0, "price_interval_s": 0.5} | settings
+        settings = {"timeframes": ["5m", "1h"]} | settings
         gateway = Gateway(specs, symbols, ManualClock(NOW_MS), **settings)
         built.append(gateway)
         gateway.start()
         if ready:
-            assert gateway.wait_ready(10)
+            assert gateway.wait_ready(30)
         return gateway
 
     yield build

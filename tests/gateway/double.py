@@ -50,11 +50,11 @@ class Double:
 
     def start(self) -> Double:
         self._loop.start()
-        self.port = self._loop.submit(self._serve()).result(5)
+        self.port = self._loop.submit(self._serve()).result(30)
         return self
 
     def stop(self) -> None:
-        self._loop.stop(3, self._runner.cleanup)
+        self._loop.stop(30, self._runner.cleanup)
 
     async def _serve(self) -> int:
         app = web.Application(middlewares=[self._front])

@@ -15,6 +15,7 @@ from tests.gateway.test_gateway import candles, prices
 from tests.soak.world import Names
 from tests.waiting import wait_for
 
+FOR_EVER_S = 600.0  # longer than a test may take
 PAGE = "<html><body>Access denied</body></html>"
 FAULTS = {
     "limited": (ways.status(429, retry_after="1"), "limited", "HTTP 429"),
@@ -38,10 +39,14 @@ def test_a_fault_is_named_costs_the_other_nothing_and_heals(double, gateway_of, 
     gateway = gateway_of(double.binance, double.kucoin)
     wait_for(lambda: all(gateway.markets().values()))
     double.faults["/api/v3/"], state, cause = FAULTS[fault]
-    assert "binance" not in prices(gateway, 0.9)
-    assert gateway.states()["binance"].state == state
+    patience_s = 0.9 if fault == "hang" else 30.0  # all of it is lost on what hangs
+
+    def named() -> bool:
+        return "binance" not in prices(gateway, patience_s) and gateway.states()["binance"].state == state
+
+    wait_for(named)
     assert cause in (gateway.states()["binance"].cause or "")
-    assert set(prices(gateway, 0.9)) == {"kucoinfutures"}
+    wait_for(lambda: set(prices(gateway, patience_s)) == {"kucoinfutures"})
     assert gateway.states()["kucoinfutures"].state == "live"
     double.faults.clear()
     wait_for(lambda: "binance" in prices(gateway))
@@ -64,11 +69,12 @@ def test_a_refused_region_is_not_asked_again_each_time(double, gateway_of, code)
 def test_retry_after_is_respected(double, gateway_of):
     gateway = gateway_of(double.binance)
     double.faults["/api/v3/"] = ways.status(429, retry_after="1")
+    began = time.monotonic()
     prices(gateway)
     double.faults.clear()
-    began, asked = time.monotonic(), len(double.calls)
+    asked = len(double.calls)
     wait_for(lambda: prices(gateway))
-    assert time.monotonic() - began >= 0.9
+    assert time.monotonic() - began >= 1
     assert len(double.calls) == asked + 1
 
 
@@ -80,17 +86,15 @@ def test_listing_markets_is_tried_until_it_works(double, gateway_of, fault, monk
     wait_for(lambda: gateway.states()["binance"].state in ("down", "restricted"))
     assert gateway.markets() == {"binance": ()}
     double.faults.clear()
-    assert gateway.wait_ready(5)
+    assert gateway.wait_ready(30)
 
 
 def test_a_hanging_exchange_delays_nobody(double, gateway_of):
-    gateway = gateway_of(double.binance, double.kucoin)
+    gateway = gateway_of(double.binance, double.kucoin, timeout_s=FOR_EVER_S)
     wait_for(lambda: all(gateway.markets().values()))
     double.faults["/api/v3/"] = ways.hang
-    began = time.monotonic()
-    first = next(iter(gateway.prices(2.0)))
+    first = next(iter(gateway.prices(FOR_EVER_S)))
     assert first.exchange == "kucoinfutures"
-    assert time.monotonic() - began < 1.5
 
 
 def test_candles_of_a_failing_exchange_are_deferred_after_a_few_tries(double, gateway_of):
@@ -106,22 +110,20 @@ def test_candles_of_a_failing_exchange_are_deferred_after_a_few_tries(double, ga
 
 
 def test_a_hanging_candle_call_is_cut_at_the_deadline(double, gateway_of):
-    gateway = gateway_of(double.binance, timeout_s=30.0)
+    gateway = gateway_of(double.binance, timeout_s=FOR_EVER_S)
     double.faults["/api/v3/klines"] = ways.hang
-    began = time.monotonic()
-    sweep = candles(gateway, CandleRequest(Market("binance", "BTC/USDT"), "5m", NOW_MS, 1), deadline_s=0.5)["binance"]
-    assert time.monotonic() - began < 2
-    assert "no answer in time" in str(sweep.failed[Market("binance", "BTC/USDT")])
+    request = CandleRequest(Market("binance", "BTC/USDT"), "5m", NOW_MS, 1)
+    # it is deferred where so little time was left that the exchange is not to blame
+    failed = wait_for(lambda: candles(gateway, request, deadline_s=0.5)["binance"].failed)
+    assert "no answer in time" in str(failed[Market("binance", "BTC/USDT")])
 
 
 def test_an_exchange_without_data_for_three_intervals_is_late_and_recovers(double, gateway_of):
-    gateway = gateway_of(double.binance)
-    prices(gateway)
-    assert gateway.states()["binance"].state == "live"
+    gateway = gateway_of(double.binance, price_interval_s=0.5)
+    wait_for(lambda: prices(gateway) and gateway.states()["binance"].state == "live")
     wait_for(lambda: gateway.states()["binance"].state == "late")
     assert "no data for" in gateway.states()["binance"].cause
-    prices(gateway)
-    assert gateway.states()["binance"].state == "live"
+    wait_for(lambda: prices(gateway) and gateway.states()["binance"].state == "live")
     assert gateway.states()["binance"].last_data_ms == NOW_MS
 
 

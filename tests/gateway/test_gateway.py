@@ -15,11 +15,11 @@ BTC, ETH = Market("binance", "BTC/USDT"), Market("binance", "ETH/USDT")
 FIVE = 300_000
 
 
-def prices(gateway: Gateway, deadline_s: float = 3.0) -> dict[str, PriceAnswer]:
+def prices(gateway: Gateway, deadline_s: float = 30.0) -> dict[str, PriceAnswer]:
     return {answer.exchange: answer for answer in gateway.prices(deadline_s)}
 
 
-def candles(gateway: Gateway, *requests: CandleRequest, deadline_s: float = 5.0) -> dict[str, CandleSweep]:
+def candles(gateway: Gateway, *requests: CandleRequest, deadline_s: float = 30.0) -> dict[str, CandleSweep]:
     return {sweep.exchange: sweep for sweep in gateway.candles(requests, deadline_s)}
 
 
@@ -51,7 +51,7 @@ def test_long_histories_are_handed_over_before_the_last_one_has_come(double, gat
 def test_start_does_not_wait_for_the_exchange(double, gateway_of):
     gateway = gateway_of(double.binance, ready=False)
     assert gateway.states()["binance"].state == "connecting"
-    assert gateway.wait_ready(10)
+    assert gateway.wait_ready(30)
 
 
 def test_few_binance_markets_are_asked_for_by_name_with_all_their_statistics(double, gateway_of):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
+from aiohttp import web
+
 from scanner.gateway.answers import CandleRequest
 from scanner.gateway.relisting import Relisting
 from scanner.markets import Market
@@ -39,8 +44,18 @@ def test_a_market_that_was_gone_for_a_moment_is_back_long_before_the_next_regula
 def test_the_end_of_most_markets_is_believed_at_the_second_look(double, gateway_of, monkeypatch):
     monkeypatch.setattr("scanner.gateway.lister.RELIST_SOON_S", 0.3)
     gateway = gateway_of(double.binance, relist_s=0.3)
+    seen, looks = threading.Event(), []
+
+    async def again_when_seen(request: web.Request) -> web.StreamResponse:
+        looks.append(request)
+        while len(looks) > 1 and not seen.is_set():
+            await asyncio.sleep(0.01)
+        return web.json_response(await double._exchange_info(request))
+
     double.status |= {"BTC": "BREAK", "ETH": "BREAK"}
+    double.faults[INFO] = again_when_seen
     state = wait_for(lambda: (now := gateway.states()["binance"]).listing_cause and now)
+    seen.set()
     assert state.listing_cause == (
         "binance: a second look is to confirm the end of most of 2 markets, of which the newest list leaves 0"
     )

