@@ -100,7 +100,7 @@ def test_what_was_interrupted_and_killed_goes_on_and_ends_as_what_was_not(tmp_pa
         ("signals", 3, signal.SIGKILL),
     ):
         with running(MANY, tmp_path) as child:
-            wait_for(lambda: len(list((data / folder).glob("simulated_*"))) >= files, 60, "some files")  # noqa: B023
+            wait_for(lambda: len(list((data / folder).glob("simulated_*"))) >= files, what="some files")  # noqa: B023
             child.stop(number)
             assert "Traceback" not in child.err
     before = signals(data)
