@@ -26,8 +26,10 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def _cost(text: str) -> float:
-    """Basis points; what is no number fails in `float`, as argparse wants it."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= MOST_COST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of basis points from 0 to {MOST_COST:g}")
     return value

@@ -24,13 +24,13 @@ from examples.rows import (
     HORIZONS,
     JOINED,
     LENGTHS,
-    NoData,
+    TooFew,
     all_stored,
     caution,
+    enough,
     from_training_data,
     numeric,
     origin,
-    remedy,
 )
 from examples.walk_forward import folds
 
@@ -119,7 +119,8 @@ class OracleEngine:
         rows = rows.assign(last_sign=(move > 0).astype("float64"), ahead=rows[f"fwd_return_{self.horizon}"])
         rows = rows[rows["ahead"].notna()].reset_index(drop=True)
         if len(rows) < LEAST_ROWS:
-            raise NoData(f"{len(rows)} rows whose {self.horizon} candles have passed, {LEAST_ROWS} are needed")
+            told = f"{len(rows)} rows whose {self.horizon} candles have passed, {LEAST_ROWS} are needed"
+            raise TooFew(told, LEAST_ROWS + self.horizon + 1)
         return rows.assign(up=(rows["ahead"] > 0).astype("float64"))
 
 
@@ -272,8 +273,8 @@ def main(arguments: Sequence[str]) -> int:
         engine = OracleEngine(given.horizon, given.timeframe, given.model, given.cost)
         try:
             return str(engine.learn(rows))
-        except NoData as error:
-            raise NoData(f"{error}; {remedy(symbols[0], given.data_dir)}") from error
+        except TooFew as error:
+            raise enough(error, symbols[0], given.timeframe, given.data_dir) from error
 
     return run("oracle", program)
 

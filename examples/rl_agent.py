@@ -20,7 +20,7 @@ import pandas as pd
 from examples.chance import LEAST_BLOCKS, Estimate, Float, block_bootstrap
 from examples.commandline import parser, run
 from examples.rl_environment import FLAT, LONG, SHORT, Observation, TradingEnv
-from examples.rows import STATE, NoData, caution, from_training_data, origin, remedy, stored
+from examples.rows import STATE, TooFew, caution, enough, from_training_data, origin, stored
 
 Policy = Callable[[Observation, np.random.Generator], int]
 ACTIONS = 3
@@ -167,7 +167,7 @@ def report(rows: pd.DataFrame, timeframe: str, cost: float) -> str:
         They are too few.
     """
     if len(rows) < LEAST_ROWS:
-        raise NoData(f"{len(rows)} final signals, {LEAST_ROWS} are needed")
+        raise TooFew(f"{len(rows)} final signals, {LEAST_ROWS} are needed", LEAST_ROWS + 1)
     cut = int(len(rows) * LEARNED)
     agent = RLAgent(timeframe, cost=cost)
     scores = agent.train(rows[:cut])
@@ -218,8 +218,8 @@ def main(arguments: Sequence[str]) -> int:
         rows = stored(given.symbol, given.timeframe, given.data_dir, given.days)
         try:
             return report(rows, given.timeframe, given.cost)
-        except NoData as error:
-            raise NoData(f"{error}; {remedy(given.symbol, given.data_dir)}") from error
+        except TooFew as error:
+            raise enough(error, given.symbol, given.timeframe, given.data_dir) from error
 
     return run("rl_agent", program)
 

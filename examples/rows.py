@@ -31,6 +31,7 @@ JOINED = tuple(  # of longer timeframes, where the rows have them
     for timeframe in ("1h", "4h", "1d")
     for name in ("momentum_score", "price_change_pct", "reversion_score", "rsi", "cluster_strength")
 )
+DAY, MONTH = 86400, 30  # seconds; days
 REGIMES = {"low": 0.0, "medium": 0.5, "high": 1.0}  # `unknown` is a missing value
 LENGTHS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400}  # seconds
 GENERATED, RECORDED = ("simulated", "simulatedfutures"), ("replay", "replayfutures")
@@ -38,6 +39,20 @@ GENERATED, RECORDED = ("simulated", "simulatedfutures"), ("replay", "replayfutur
 
 class NoData(Exception):
     """There is nothing to learn from; the message says how to get it."""
+
+
+class TooFew(NoData):
+    """There is too little to learn from.
+
+    Attributes
+    ----------
+    needed : int
+        So many candles, one after the other, would do.
+    """
+
+    def __init__(self, message: str, needed: int) -> None:
+        super().__init__(message)
+        self.needed = needed
 
 
 def stored(symbol: str, timeframe: str, folder: Path, days: int) -> pd.DataFrame:
@@ -64,14 +79,20 @@ def all_stored(symbols: Sequence[str], timeframe: str, folder: Path, days: int) 
     return pd.concat([stored(symbol, timeframe, folder, days) for symbol in symbols], ignore_index=True)
 
 
-def remedy(symbol: str, folder: Path) -> str:
-    """The command that gets a month of data."""
+def remedy(symbol: str, folder: Path, days: int = MONTH) -> str:
+    """The command that gets a month of data, or some other time."""
     exchange, _, name = symbol.rpartition(":") if "/" not in symbol.partition(":")[0] else ("", "", symbol)
     options = f" --exchanges {exchange}" if exchange else ""
     return (
-        f"get them: python continuous_scanner.py backfill --symbols {name}{options} --days 30 --data-dir {folder}"
+        f"get them: python continuous_scanner.py backfill --symbols {name}{options} --days {days} --data-dir {folder}"
         " (--simulated tries it without an exchange)"
     )
+
+
+def enough(error: TooFew, symbol: str, timeframe: str, folder: Path) -> NoData:
+    """The same error with its remedy: what to fetch, and what to ask for then."""
+    days = max(-(-error.needed * LENGTHS[timeframe] // DAY) + 1, MONTH)
+    return NoData(f"{error}; {remedy(symbol, folder, days)}, then ask for them here too: --days {days}")
 
 
 def from_training_data(

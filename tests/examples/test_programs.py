@@ -68,13 +68,17 @@ def test_a_cost_that_is_none_is_refused(module: Any, cost: str, capsys: pytest.C
     with pytest.raises(SystemExit) as refused:
         module.main(["--cost", cost])
     assert refused.value.code == 2
-    assert f"argument --cost: {'invalid' if cost == 'free' else repr(cost) + ' is not'}" in capsys.readouterr().err
+    assert f"argument --cost: {cost!r} is not a number of basis points from 0 to 10000" in capsys.readouterr().err
 
 
 def test_too_few_rows_are_told_with_the_remedy(backfilled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for module in (oracle, rl_agent):
         assert module.main(["--data-dir", str(backfilled), "--timeframe", "1d"]) == 2
-        assert "200 are needed; get them: python continuous_scanner.py backfill" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "200 are needed; get them: python continuous_scanner.py backfill" in told
+        days = {oracle: 214, rl_agent: 202}[module]  # of 1d candles: 200, those to look ahead, today, one to spare
+        assert f" --days {days} --data-dir {backfilled} " in told
+        assert told.endswith(f"then ask for them here too: --days {days}\n")
 
 
 @pytest.mark.parametrize(("module", "library"), [("oracle", "scikit-learn"), ("rl_agent", "gymnasium")])
