@@ -19,7 +19,7 @@ from scanner.store.dataset import Selection, ohlcv
 MIME = {"json": "application/json", "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 FORMATS = tuple(MIME)
 ROWS_AT_ONCE = 1_000  # of a table, as JSON
-CSV_TIME = "%Y-%m-%dT%H:%M:%S+00:00"
+CSV_TIME = "%Y-%m-%dT%H:%M:%S+00:00"  # the seconds of milliseconds have three digits behind the point
 PACKING = 1  # zlib's level: the next ones cost twice the time for a tenth less
 _GZIP = 31  # zlib's word for a gzip header
 
@@ -56,9 +56,7 @@ def csv(tables: Iterable[pa.Table]) -> Iterator[bytes]:
     for index, table in enumerate(tables):
         sink = io.BytesIO()
         options = pa.csv.WriteOptions(include_header=index == 0, quoting_style="needed", quoting_header="none")
-        pa.csv.write_csv(
-            _with_times(table, lambda column: pc.strftime(column, "%Y-%m-%dT%H:%M:%S+00:00")), sink, options
-        )
+        pa.csv.write_csv(_with_times(table, lambda column: pc.strftime(column, CSV_TIME)), sink, options)
         yield sink.getvalue()
 
 

@@ -45,8 +45,9 @@ examples:
   python continuous_scanner.py backfill --universe quote=USDT,top=50 --exchanges binance --timeframes 1h,4h
       a month of what are now the 50 largest markets, on two timeframes
 
-Ctrl-C or SIGTERM ends it; the same command goes on from there. Exit status: 0 all is there, 1 something is missing
-(the summary says what), 2 wrong input, or a folder that is in use or cannot be written to, 130 interrupted.
+Ctrl-C or SIGTERM ends it; the same command goes on from there. Exit status: 0 all is there (symbols that are not
+listed are skipped, and the summary names them), 1 something is missing (the summary says what), 2 wrong input, or a
+folder that is in use or cannot be written to, 130 interrupted.
 """
 
 

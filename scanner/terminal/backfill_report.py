@@ -8,7 +8,16 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from scanner.records import SIGNAL_TYPES, utc
 from scanner.runtime.backfill.backfill import Backfill
@@ -17,6 +26,7 @@ from scanner.runtime.backfill.progress import Progress as Now
 from scanner.terminal.summary import files_in
 from scanner.timeframes import LENGTH_MS
 
+WIDE = 70  # columns of a terminal in which a bar has room beside the numbers
 TOLD_EVERY_S = 5.0  # a line about the state, where there is no terminal
 COUNTED = {LISTING: "exchanges", CANDLES: "candles", SIGNALS: "parts of markets"}
 
@@ -68,13 +78,14 @@ def line(now: Now, took_s: float) -> str:
 
 
 def _bars(console: Console) -> Progress:
+    """Bars with numbers beside them; in a narrow terminal how much is done and how long it takes, which come first."""
+    beside: list[ProgressColumn] = [BarColumn(), MofNCompleteColumn(separator=" of "), TimeElapsedColumn()]
     return Progress(
         TextColumn("{task.description:8}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f} of {task.total}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("{task.percentage:>3.0f} %"),
+        *(beside if console.width >= WIDE else []),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=console,
         transient=True,
     )

@@ -147,7 +147,7 @@ def test_a_recording_is_history_too(tmp_path: Path) -> None:
 
 def test_on_a_terminal_it_shows_bars_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     with on_terminal(LONG, tmp_path) as child:
-        child.wait_until_said(r"candles +\S+ +\d+ of [1-9]\d+ \d:\d\d:\d\d left")
+        child.wait_until_said(r"candles +\d+ % \S+ +\d+ of [1-9]\d+ +\d:\d\d:\d\d \S+ left")
         status, took_s = child.press_ctrl_c()
         assert (status, took_s < AT_ONCE_S) == (130, True)
         assert "Backfill (simulated data): interrupted" in child.out
