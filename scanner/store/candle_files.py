@@ -35,6 +35,12 @@ class CandleFiles(CandleReader):
         Called with a file's name and the error of a write, or None when it succeeded; the journal is one of them.
     on_lost : callable
         Called with a file's name and the candles that had to go, as too many wait for it.
+
+    Notes
+    -----
+    There are two locks, each inside a class of its own. That of `SafeKeeping` protects the journal, and that memory has
+    whatever the journal has; that of `KnownFiles`, taken inside it, protects which files are known and when they are
+    due. Neither is held while a Parquet file is written: each `CandleFile` has its own lock for that.
     """
 
     def __init__(
