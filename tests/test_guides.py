@@ -37,9 +37,16 @@ GUIDE = "CONTINUOUS_SCANNER_GUIDE.md"
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the `training_data` of three hours."""
     folder = tmp_path_factory.mktemp("kept")
-    options = ["--simulated", "--speed", "1800", "--duration", "6", "--symbols", "BTC/USDT,ETH/USDT"]
+    options = ["--simulated", "--speed", "1800", "--symbols", "BTC/USDT,ETH/USDT"]
+
+    def finals(coin: str) -> int:
+        paths = folder.glob(f"training_data/signals/simulated_{coin}USDT_*")
+        records = [record for path in paths for record in json.loads(path.read_text())]
+        return sum(record["candle_closed"] and record["timeframe"] == "5m" for record in records)
+
     with running([sys.executable, str(ROOT / "continuous_scanner.py"), *options], folder) as child:
-        assert child.wait() == 0, child.err
+        wait_for(lambda: min(finals("BTC"), finals("ETH")) >= 36, what="the signals of three hours")
+        assert child.stop()[0] == 0, child.err
     return folder
 
 

@@ -33,6 +33,7 @@ from scanner.errors import InvalidInput, NothingStored, ScannerError
 from scanner.records import SIGNAL_TYPES
 from scanner.settings import Settings
 from tests.child import ROOT
+from tests.waiting import wait_for
 
 DEFAULTS = {
     "price_update_interval": 5,
@@ -178,7 +179,7 @@ def test_a_symbol_never_kept_has_no_dataset(tmp_path: Path, monkeypatch: pytest.
 
 # --- the scanner ---------------------------------------------------------------------------------------------------
 
-SETTINGS = Settings(speed=60)
+SETTINGS = Settings(speed=20)
 SYMBOLS = ["BTC/USDT", "ETH/USDT"]
 SMALL = StreamConfig(max_candles_per_timeframe=120, max_ticks_buffer=5, max_signals_per_market=2, live_record="all")
 
@@ -188,7 +189,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-async def until(condition: Callable[[], Any], deadline_s: float = 30) -> None:
+async def until(condition: Callable[[], Any], deadline_s: float = 60) -> None:
     async with asyncio.timeout(deadline_s):
         while not condition():
             await asyncio.sleep(0.02)
@@ -255,7 +256,7 @@ def test_a_scanning_scanner_fills_its_buffers_and_keeps_to_their_maxima() -> Non
     asyncio.run(while_scanning(scanner, looked))
     assert scanner.running is False
     assert len(scanner.get_latest_signals()) == 8  # what was found stays
-    assert threading.active_count() == 1
+    wait_for(lambda: threading.active_count() == 1)
 
 
 def test_signals_can_be_asked_for_by_symbol_timeframe_score_and_number() -> None:
@@ -284,7 +285,7 @@ def test_a_scanning_scanner_shares_its_folder_with_its_own_persistence() -> None
     async def kept() -> dict[str, Any]:
         persistence = scanner.persistence
         await persistence.persist_signals("simulated:BTC/USDT", {"mine": True}, datetime.now(UTC))
-        async with asyncio.timeout(30):  # candles are kept a moment after their signals are shown
+        async with asyncio.timeout(60):  # candles are kept a moment after their signals are shown
             dataset = await persistence.get_training_dataset("BTC/USDT")
             while {*dataset["ohlcv"]} != set(STYLES.values()):
                 await asyncio.sleep(0.05)
@@ -319,7 +320,7 @@ def test_a_cancelled_scanner_stops_cleanly() -> None:
             await running
 
     asyncio.run(cancelled())
-    assert threading.active_count() == 1
+    wait_for(lambda: threading.active_count() == 1)
 
 
 def test_a_start_cancelled_half_way_is_stopped_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +330,7 @@ def test_a_start_cancelled_half_way_is_stopped_once_it_is_over(monkeypatch: pyte
 
     def start(order: object) -> str:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         done.append("started")
         return "a run"
 
