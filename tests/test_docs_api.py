@@ -33,14 +33,14 @@ from tests.waiting import wait_for
 
 @pytest.fixture(scope="module")
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A server that has scanned the default symbols for a moment, at 60 times real speed."""
-    with serving(Settings(simulated=True, speed=60, data_dir=str(tmp_path_factory.mktemp("data")))) as client:
+    """A server that has scanned the default symbols for a moment, at ten times real speed."""
+    with serving(Settings(simulated=True, speed=10, data_dir=str(tmp_path_factory.mktemp("data")))) as client:
         client.post("/api/scanner/continuous/start")
         assert client.post("/api/scanner/scan", {"sync": True}).status == 200
-        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 40, 30)
+        wait_for(lambda: client.get("/api/scanner/continuous/signals").body["count"] == 40)
         wait_for(lambda: client.get("/api/scanner/continuous/market-state").body["market_state"])
-        wait_for(lambda: client.get("/api/scanner/training-data/BTC/USDT").status == 200)
-        wait_for(lambda: clusters_of(client), 30)
+        wait_for(lambda: len(dataset_of(client, "BTC/USDT").get("ohlcv", ())) == len(StreamConfig().styles))
+        wait_for(lambda: clusters_of(client))
         yield client
 
 
@@ -53,10 +53,13 @@ def unstarted(tmp_path: Path) -> Iterator[Client]:
 
 def clusters_of(client: Client) -> list[Any]:
     """Cluster records of the first symbol that has any."""
-    answers = (client.get(f"/api/scanner/training-data/{symbol}") for symbol in DEFAULT_SYMBOLS)
-    return next(
-        (found for answer in answers if answer.status == 200 and (found := answer.body["dataset"]["clustering"])), []
-    )
+    return next((found for symbol in DEFAULT_SYMBOLS if (found := dataset_of(client, symbol).get("clustering"))), [])
+
+
+def dataset_of(client: Client, symbol: str) -> dict[str, Any]:
+    """What is kept of a symbol; nothing at first."""
+    answer = client.get(f"/api/scanner/training-data/{symbol}")
+    return dict(answer.body["dataset"]) if answer.status == 200 else {}
 
 
 def routes() -> set[str]:
@@ -250,7 +253,7 @@ def test_curl_itself_is_answered(scanned: Client, tmp_path: Path) -> None:
         if command.method == "GET":
             line = re.sub(r"http://localhost:\d+", f"http://127.0.0.1:{scanned.port}", command.line)
             done = subprocess.run(
-                ["sh", "-c", line], capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path
+                ["sh", "-c", line], capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
             )
             assert done.returncode == 0, done.stderr
             said = re.search(r"-o ([\w.]+)", line)
