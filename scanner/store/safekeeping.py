@@ -48,10 +48,10 @@ class SafeKeeping:
     def open(self) -> None:
         """The folder is ours: take up what an earlier run left, beside what waits already. Raises OSError."""
         with self._lock:
-            self._known.own()
             waited = self._known.count()["waiting"]
             left = self._journal.replay(self._on_result)
             self._known.take_in([entry for batch in left for entry in batch if names.is_head(entry[0])])
+            self._known.own()  # not before: who reads meanwhile still finds what was left in the journal itself
             if self._is_behind or waited:
                 self._begin_anew()
 

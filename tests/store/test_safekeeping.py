@@ -38,6 +38,24 @@ def test_candles_that_waited_are_there_after_a_kill_and_for_readers_before(tmp_p
     assert listing(tmp_path / "journal") == []
 
 
+def test_a_reader_misses_nothing_while_what_an_earlier_run_left_is_taken_up(tmp_path, monkeypatch):
+    for store in abandoned(tmp_path):
+        store.append_closed([(BTC, "5m", rows(0, 2))])
+        store.append_closed([(BTC, "5m", rows(2))])
+    again, replay, seen = TrainingStore(tmp_path), Journal.replay, []
+
+    def looked_at(journal, on_failure):
+        seen.append(len(again.candles(BTC, "5m")))
+        left = replay(journal, on_failure)
+        seen.append(len(again.candles(BTC, "5m")))
+        return left
+
+    monkeypatch.setattr(Journal, "replay", looked_at)
+    with again:
+        seen.append(len(again.candles(BTC, "5m")))
+    assert seen == [3, 3, 3]
+
+
 def test_candles_that_come_during_a_write_stay_in_the_journal(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SEGMENT_BYTES", 1)  # a segment for each batch
     replace_all = files.replace_all
