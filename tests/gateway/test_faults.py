@@ -128,14 +128,13 @@ def test_an_exchange_without_data_for_three_intervals_is_late_and_recovers(doubl
 
 
 def test_a_port_where_nobody_listens(double, gateway_of):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    nobody = ExchangeSpec("nobody", "binance", {"public": f"http://127.0.0.1:{port}/api/v3"}, simulated=True)
-    gateway = gateway_of(nobody, double.binance)
-    wait_for(lambda: gateway.states()["nobody"].state == "down")
-    assert "Cannot connect" in gateway.states()["nobody"].cause
-    assert set(prices(gateway)) == {"binance"}
+    with socket.socket() as held:  # so that nobody else is given the port
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/api/v3"
+        gateway = gateway_of(ExchangeSpec("nobody", "binance", {"public": url}, simulated=True), double.binance)
+        wait_for(lambda: gateway.states()["nobody"].state == "down")
+        assert "Cannot connect" in gateway.states()["nobody"].cause
+        wait_for(lambda: set(prices(gateway)) == {"binance"})
 
 
 def test_a_name_that_does_not_resolve_is_told_and_heals(double, gateway_of):

@@ -39,7 +39,7 @@ def test_long_histories_are_handed_over_before_the_last_one_has_come(double, gat
         for market in (BTC, ETH)
         for shift in range(4)
     ]
-    *parts, last = gateway.candles(requests, 5.0)
+    *parts, last = gateway.candles(requests, 30.0)
     answered = [answer.request for sweep in (*parts, last) for answer in sweep.answers]
     assert parts
     assert all(not part.is_last and not part.deferred and not part.failures for part in parts)
@@ -97,7 +97,7 @@ def test_candles_of_a_close_come_in_parts_before_the_rest(double, gateway_of, mo
     close = [CandleRequest(market, "5m", NOW_MS - FIVE, 3, Purpose.CLOSE) for market in (BTC, ETH)]
     forming = CandleRequest(Market("binance", "SOL/USDT"), "5m", NOW_MS, 2)
     gateway = gateway_of(double.binance, symbols=("BTC/USDT", "ETH/USDT", "SOL/USDT"))
-    *parts, rest = gateway.candles([*close, forming], 5.0)
+    *parts, rest = gateway.candles([*close, forming], 30.0)
     assert [part.is_last for part in (*parts, rest)] == [False, False, True]
     assert {part.answers[0].request.market for part in parts} == {BTC, ETH}
     assert [answer.request for answer in rest.answers] == [forming]
@@ -107,7 +107,7 @@ def test_candles_of_a_close_come_in_parts_before_the_rest(double, gateway_of, mo
 def test_an_exchange_whose_candles_have_all_come_in_parts_is_well(double, gateway_of, monkeypatch):
     monkeypatch.setattr("scanner.gateway.parts.PART_S", 0.0)
     gateway = gateway_of(double.binance)
-    part, rest = gateway.candles([CandleRequest(BTC, "5m", NOW_MS - FIVE, 3, Purpose.CLOSE)], 5.0)
+    part, rest = gateway.candles([CandleRequest(BTC, "5m", NOW_MS - FIVE, 3, Purpose.CLOSE)], 30.0)
     assert (len(part.answers), rest.answers) == (1, [])
     assert gateway.states()["binance"].state == "live"
 
