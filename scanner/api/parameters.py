@@ -18,7 +18,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {  # by endpoint; a route that is not her
     "continuous.confluence": ("min_score",),
     "continuous.freshness": ("exchange", "symbol", "timeframe", "state", "limit"),
     "training.training_data": ("days", "exchange", "timeframe", "final_only", "format", "part"),
-    "training.features": ("days", "exchange", "timeframe", "as_of", "by", "format"),
+    "training.features": ("days", "exchange", "timeframe", "timeframes", "as_of", "by", "format"),
     "gaps.gaps": ("exchange", "symbol", "cause", "days", "limit"),
 }
 CACHE_BUSTER = "_"  # libraries of browsers add it to get past caches; it asks for nothing

@@ -17,6 +17,7 @@ from scanner.api import formats
 from scanner.api.parsing import DAYS, choice, flag, moment
 from scanner.errors import Busy, InvalidInput
 from scanner.runtime.service import ScannerService
+from scanner.settings import listed
 from scanner.store import flat
 from scanner.store.past import CLOCKS
 
@@ -61,6 +62,7 @@ def training_routes(service: ScannerService) -> Blueprint:
                 request.args.get("timeframe"),
                 moment("as_of", request.args),
                 choice("by", tuple(CLOCKS), request.args),
+                listed(request.args["timeframes"], "timeframes") if "timeframes" in request.args else None,
             )
             if kind == "json":
                 pieces = formats.rows_json({"symbol": symbol, "days": days}, [table])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -66,10 +66,12 @@ class Kept:
         timeframe: str | None = None,
         as_of_ms: int | None = None,
         by: str = KNOWN_AT,
+        timeframes: Sequence[str] | None = None,
     ) -> pa.Table:
         """One row per final signal of one symbol, with features and labels, as known now or at a past moment.
 
-        `by` says when things count as known; see `past.features_of`.
+        `by` says when things count as known, `timeframes` which are joined (those of the latest run, if none are
+        named); see `past.features_of`.
 
         Raises
         ------
@@ -81,7 +83,8 @@ class Kept:
             raise InvalidInput("as_of", iso(as_of_ms), f"has not come yet, it is {iso(passed_ms)}")
         query = Query(wanted, days, timeframe_of(timeframe, latest.styles), final_only=True)
         at_ms = now_ms if as_of_ms is None else as_of_ms
-        return features_of(self._store(latest), query, at_ms, tuple(latest.styles.values()), by)
+        joined = latest.styles.values() if timeframes is None else timeframes
+        return features_of(self._store(latest), query, at_ms, tuple(joined), by)
 
     def gaps(
         self, exchange: str | None = None, symbol: str | None = None, cause: str | None = None, days: int = 30

@@ -49,7 +49,8 @@ def dataset(
         whenever it is made; a backfill of yesterday is in no frame of a week ago. ``usable_at``: when a scan that had
         run all the time would have had it; later backfills add to such a frame.
     timeframes : sequence of str
-        Those whose newest known signal is joined to the rows of shorter ones.
+        Those whose newest known signal is joined to the rows of shorter ones; without `timeframe` the shortest of them
+        is that of the shortest rows, and joins none.
     base_path : path, optional
         The data folder: by default that of the environment variable SCANNER_DATA_DIR, else ``training_data``.
 

@@ -254,6 +254,12 @@ def test_features_are_one_row_per_final_signal_in_every_format(kept: Client) -> 
     assert frame["known_at"].tolist() == table.to_pandas()["known_at"].tolist()
 
 
+def test_the_timeframes_that_join_may_be_named(kept: Client) -> None:
+    """Whatever a scan looks at meanwhile, the table has the same columns then."""
+    rows = kept.get(f"{FEATURES}?days=7&timeframes=5m,1h,2h").body["rows"]
+    assert all(list(row) == past_features.schema(["1h", "2h"]).names for row in rows)
+
+
 def test_features_of_a_past_moment_are_those_known_then(kept: Client) -> None:
     now = kept.get(f"{FEATURES}?days=7&exchange=binance&timeframe=1h").body["rows"]
     assert len(now) == 12
@@ -280,6 +286,8 @@ def test_features_of_a_moment_before_anything_was_known_say_so(kept: Client) -> 
         ("as_of=", "as_of: "),
         ("as_of=2999-01-01", "as_of: '2999-01-01T00:00:00+00:00' has not come yet"),
         ("timeframe=7m", "timeframe: "),
+        ("timeframes=1h,7m", "timeframe: '7m' is not one of"),
+        ("timeframes=1h,,4h", "timeframes: '1h,,4h' is not a list"),
         ("exchange=..", "exchange: "),
         ("format=xml", "format: "),
         ("part=signals", "part: 'signals' is unknown here"),
