@@ -71,9 +71,16 @@ def schema(joined: Sequence[str]) -> pa.Schema:
 
 
 def joined_to(timeframe: str | None, timeframes: Sequence[str]) -> list[str]:
-    """Those of `timeframes` that are joined to rows of one timeframe, or of any of them, shortest first."""
-    shortest = min(map(length_ms, timeframes), default=0) if timeframe is None else length_ms(timeframe)
-    return sorted({each for each in timeframes if length_ms(each) > shortest}, key=length_ms)
+    """Those of `timeframes` that are joined to rows of one timeframe, or of any of them, shortest first.
+
+    Raises
+    ------
+    InvalidInput
+        One of them is no timeframe.
+    """
+    lengths = {each: length_ms(each, "timeframes") for each in timeframes}
+    shortest = min(lengths.values(), default=0) if timeframe is None else length_ms(timeframe)
+    return sorted((each for each in lengths if lengths[each] > shortest), key=LENGTH_MS.__getitem__)
 
 
 def features(known: Known, joined: Sequence[str], start_ms: int, timeframe: str | None = None) -> pa.Table:

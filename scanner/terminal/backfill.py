@@ -147,6 +147,8 @@ def main(arguments: Sequence[str], environ: dict[str, str], console: Console | N
     took_s = time.monotonic() - began
     simulated = any(exchange in SIMULATIONS for exchange in order.exchanges)
     text = summary(backfill, stopping.is_set(), options.days, took_s, store.base_path, simulated)
+    if 0 < (keep := options.settings.keep_days) < options.days:
+        text += f"\n  a scan will remove the older files: SCANNER_KEEP_DAYS has the newest {keep} days kept"
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     if stopping.is_set():
         return INTERRUPTED

@@ -286,7 +286,7 @@ def test_features_of_a_moment_before_anything_was_known_say_so(kept: Client) -> 
         ("as_of=", "as_of: "),
         ("as_of=2999-01-01", "as_of: '2999-01-01T00:00:00+00:00' has not come yet"),
         ("timeframe=7m", "timeframe: "),
-        ("timeframes=1h,7m", "timeframe: '7m' is not one of"),
+        ("timeframes=1h,7m", "timeframes: '7m' is not one of"),
         ("timeframes=1h,,4h", "timeframes: '1h,,4h' is not a list"),
         ("exchange=..", "exchange: "),
         ("format=xml", "format: "),

@@ -399,5 +399,5 @@ def test_the_frame_is_that_table(store):
 )
 def test_wrong_arguments_are_refused(store, arguments, error):
     keep(store, final(NOON))
-    with pytest.raises(error, match=next(iter(arguments)).removesuffix("s") if error is InvalidInput else "nothing"):
+    with pytest.raises(error, match=f"^{next(iter(arguments))}: " if error is InvalidInput else "nothing"):
         dataset(**{"symbol": "BTC/USDT", "base_path": store.base_path, **arguments})

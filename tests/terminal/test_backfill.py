@@ -48,9 +48,10 @@ def signals(folder: Path) -> Records:
 
 def test_it_ends_with_a_summary_and_neither_it_nor_a_scan_fetches_it_again(tmp_path: Path) -> None:
     both = [*ONE, "--exchanges", "simulated,simulatedfutures"]  # the second gives 200 candles a call at most
-    with running(both, tmp_path) as child:
+    with running(both, tmp_path, SCANNER_KEEP_DAYS="1") as child:
         assert child.wait() == 0, child.err
         first = child.out
+    assert "a scan will remove the older files: SCANNER_KEEP_DAYS has the newest 1 days kept" in first
     assert re.search(r"^candles: 0 of \d+ candles, 0 %$", first, re.M)
     assert "\nBackfill (simulated data): 2 days and today so far, in " in first
     assert re.search(r"  candles fetched: 5m \d+, 1h \d+, 4h \d+, 1d \d+; in \d+ requests", first)
