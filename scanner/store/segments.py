@@ -98,7 +98,9 @@ def mended(path: Path) -> Content:
     content = batches.read(regular.content(path))
     if content.state is State.FOREIGN:
         logger.warning("%s is damaged, %d of its batches are whole", path.name, len(content.batches))
-        files.replace(path, batches.segment_of(content.batches), keep_old=True)
+        text = batches.segment_of(content.batches)
+        files.replace(path, text, keep_old=True)
+        content = content._replace(end=len(text))
     elif content.state is State.TORN:
         logger.warning("%s ends in half a batch, %d are whole", path.name, len(content.batches))
         os.truncate(path, content.end)

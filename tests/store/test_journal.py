@@ -57,6 +57,7 @@ def test_damage_before_the_end_sets_the_segment_aside(kept):
     again = Journal(kept, kept)
     same_batches(again.replay(unread), [batches_of(3)[0], batches_of(3)[2]])
     assert (again.repaired, again.set_aside) == (0, 1)
+    assert again.size == (kept / FIRST).stat().st_size
     same_batches(Journal(kept, kept).replay(unread), [batches_of(3)[0], batches_of(3)[2]])
     assert (kept / f"{FIRST}.corrupt-1").read_bytes() == bytes(text)
 
