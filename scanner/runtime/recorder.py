@@ -131,13 +131,13 @@ class Recorder:
         return kept
 
     def unknown(self, batches: Iterable[SignalBatch]) -> list[SignalBatch]:
-        """Those of some final signals, made late, that an earlier run has not kept."""
+        """Those of some final signals that an earlier run has not kept."""
         found = []
         for batch in batches:
             open_ms = int(batch.candle_time[0])
             rows = [i for i, m in enumerate(batch.markets) if not self._store.has_final(m, batch.timeframe, open_ms)]
             if rows:
-                found.append(batch.take(np.array(rows)))
+                found.append(batch if len(rows) == len(batch) else batch.take(np.array(rows)))
         return found
 
     @property

@@ -49,18 +49,19 @@ def _score_rows(book: Book, panel: Panel, rows: Int, bare: Bool) -> None:
 def finals(book: Book, now_ms: int, context: Context) -> list[SignalBatch]:
     """The signals of candles that have become final since the last call: once per market, timeframe and candle.
 
-    Candles that closed before the book was opened are history, not news.
+    Candles that closed before the book was opened are history, not news. Those of which the panel does not hold the
+    whole window any more, after a long outage, are left out; those of a market whose history is still to come wait.
     """
     batches = []
     for timeframe, panel in book.panels.items():
-        marks, first = book.marks[timeframe], book.news_from_ms(timeframe)
-        through = marks.final_through_ms
-        for open_ms in panel.open_time[panel.open_time >= (first.min() if len(first) else 0)]:
-            rows = np.flatnonzero((first <= open_ms) & (open_ms <= through) & book.ready(timeframe))
+        marks, first, ready = book.marks[timeframe], book.news_from_ms(timeframe), book.ready(timeframe)
+        through, whole_windows = marks.final_through_ms, panel.open_time[WINDOW - 1 :]
+        for open_ms in whole_windows[whole_windows >= (first.min() if len(first) else 0)]:
+            rows = np.flatnonzero((first <= open_ms) & (open_ms <= through) & ready)
             rows = rows[~np.isnan(panel.close[rows, panel.column_of(int(open_ms))])]
             if len(rows):
                 batches.append(_final_batch(book, timeframe, int(open_ms), rows, now_ms, context))
-        marks.told_through_ms = np.maximum(marks.told_through_ms, through)
+        marks.told_through_ms = np.where(ready, np.maximum(marks.told_through_ms, through), marks.told_through_ms)
     return batches
 
 

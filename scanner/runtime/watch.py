@@ -80,7 +80,8 @@ class GapWatch:
             found.append(Gap(market.exchange, market.symbol, OUTAGE, split, ends, "no answer about this market"))
         found += [Gap(market.exchange, market.symbol, NO_TRADE, *span) for market, span in untraded(book)]
         for marks in book.marks.values():
-            marks.noted_through_ms = np.maximum(marks.noted_through_ms, marks.final_through_ms)
+            noted = np.maximum(marks.noted_through_ms, marks.final_through_ms)
+            marks.noted_through_ms = np.where(marks.loaded, noted, marks.noted_through_ms)
         found += [Gap(book.exchange, None, BACKFILLED, *span) for span in self._fetched(book)]
         if found:
             self._ledger.append(found, now_ms)
@@ -142,13 +143,14 @@ class GapWatch:
 def untraded(book: Book) -> list[tuple[Market, Span]]:
     """Final candles that nobody traded and that are not noted yet: from when to when.
 
-    On a longer timeframe only those from before the base panel's candles: the others are in that.
+    None of a timeframe whose history is not there yet. On a longer one only those from before the base panel's candles:
+    the others are in that.
     """
     found = []
     for timeframe, panel in book.panels.items():
         marks = book.marks[timeframe]
         through, noted = marks.final_through_ms, marks.noted_through_ms
-        for row in np.flatnonzero((through > noted) & panel.filled.any(axis=1)):
+        for row in np.flatnonzero(marks.loaded & (through > noted) & panel.filled.any(axis=1)):
             fresh = panel.filled[row] & (panel.open_time > noted[row]) & (panel.open_time <= through[row])
             if timeframe != book.base:
                 fresh &= panel.open_time < book.coverage.complete_from_ms[row]

@@ -101,6 +101,7 @@ class Book:
         with self._lock:
             coverage = self.coverage
             coverage.as_of_ms = doubted(coverage.as_of_ms, now_ms, length_ms(self.base))
+            settling.forget_lost(self._table, now_ms)  # as after days of sleep: what comes now begins anew
             past = [answer for answer in answers if answer.began_ms <= now_ms]
             merging.merge(self._table, past, now_ms, self.ends_ms)
             settling.settle(self._table, now_ms)

@@ -29,8 +29,9 @@ class ClosedCandles:
 def newly_closed(table: CandleTable, room: int = UNBOUNDED) -> list[ClosedCandles]:
     """Final candles not handed out before, without those nobody traded.
 
-    News always come; histories, of more than `NEWS` candles, only until `room` candles are reached. The others
-    follow when asked again: the panel holds them.
+    None of a timeframe whose history is not there yet: assembled candles are known before it, and what is handed out
+    goes on from them. News always come; histories, of more than `NEWS` candles, only until `room` candles are reached.
+    The others follow when asked again: the panel holds them.
     """
     found = list(_corrections(table))
     for timeframe in table.panels:
@@ -53,7 +54,7 @@ def _corrections(table: CandleTable) -> Iterator[ClosedCandles]:
 def _newly_closed(table: CandleTable, timeframe: str, room: int) -> Iterator[ClosedCandles]:
     panel, marks = table.panels[timeframe], table.marks[timeframe]
     stored, through = marks.stored_through_ms, marks.final_through_ms
-    rows = _with_room(panel, stored, through, room)
+    rows = _with_room(panel, stored, np.where(marks.loaded, through, -1), room)
     if not len(rows):
         return
     columns = slice(max(int(panel.column_of(stored[rows].min() + panel.timeframe_ms)), 0), None)

@@ -117,7 +117,8 @@ def _note_looks(table: CandleTable, timeframe: str, rows: Int, looks: Answers, f
     fresh = ~marks.loaded[rows]
     marks.loaded[rows] = True
     if timeframe == table.base:
-        coverage.complete_from_ms[rows[fresh]] = looks.complete_from_ms[fresh]
+        held_ms = int(table.panels[timeframe].open_time[0])  # what is older has not been kept
+        coverage.complete_from_ms[rows[fresh]] = np.maximum(looks.complete_from_ms[fresh], held_ms)
         np.maximum.at(coverage.as_of_ms, rows, looks.began_ms)
         np.maximum.at(coverage.claimed_ms, rows, final_ms)
         next_ms = marks.final_through_ms[rows] + table.panels[timeframe].timeframe_ms

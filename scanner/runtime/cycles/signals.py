@@ -120,7 +120,7 @@ class SignalCycle:
         if all(answer.request.purpose is Purpose.BACKFILL for answer in part.answers):
             signals.score_history(book)
             return []
-        finals = signals.finals(book, now_ms, self._state.current().context)
+        finals = self._finals(book, now_ms)
         self._publish(book, finals, [], now_ms)
         return finals
 
@@ -132,8 +132,7 @@ class SignalCycle:
         self._books.filled.set()
         if self._first:
             self._evaluate()
-        context = self._state.current().context
-        finals = signals.finals(book, now_ms, context)
+        finals, context = self._finals(book, now_ms), self._state.current().context
         just_final = _just_final([*told, *finals], len(book.markets))
         lives = signals.live(book, now_ms, *self._newest_prices(book), context, just_final)
         self._publish(book, finals, lives, now_ms)
@@ -142,6 +141,10 @@ class SignalCycle:
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
         self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), self._buffers())
         self._holdings.publish(book, sweep.deferred, now_ms)
+
+    def _finals(self, book: Book, now_ms: int) -> list[SignalBatch]:
+        """The final signals that are news: not those an earlier run has told, when our clock is behind that one's."""
+        return self._recorder.unknown(signals.finals(book, now_ms, self._state.current().context))
 
     def _publish(self, book: Book, finals: list[SignalBatch], lives: list[SignalBatch], now_ms: int) -> None:
         kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)

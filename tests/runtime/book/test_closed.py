@@ -23,6 +23,7 @@ LENGTH = 20
 def table_of(traded: list[set[int]]) -> CandleTable:
     """Markets that were traded in some of twenty candles from T0 on; the others are filled, none is final yet."""
     table = CandleTable(MARKETS, CONFIG, T0)
+    table.marks["5m"].loaded[:] = True
     panel = table.panels["5m"]
     for row, steps in enumerate(traded):
         times = T0 + STEP * np.array(sorted({0, *steps}), dtype=np.int64)

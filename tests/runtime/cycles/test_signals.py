@@ -94,6 +94,41 @@ def test_final_signals_of_a_part_are_told_before_the_rest_has_come(
     assert len({int(batch.candle_time[0]) for batch in kept}) == 1
 
 
+def test_what_an_earlier_run_has_told_is_not_told_again_by_one_whose_clock_was_behind(
+    scan: tuple[SignalCycle, Parted, ManualClock], tmp_path: Path
+) -> None:
+    """Until it has heard the exchange's clock it takes candles for news that closed long before it began."""
+    cycle, gateway, clock = scan
+    for _ in range(3):
+        clock.advance(STEP)
+        cycle()
+    told = finals_of(gateway.state)
+    assert len(told) == 3 * len({BTC, ETH})
+    state, store = State(CONFIG.max_signals_per_market), cycle._recorder._store
+    after = SignalCycle(
+        Parted(state, clock),  # type: ignore[arg-type]
+        Books(CONFIG, clock.now_ms() - 20 * STEP, {}, store),
+        state,
+        Recorder(store, CONFIG),
+        GapWatch(store.gaps),
+        clock,
+        20.0,
+        evaluate=lambda: None,
+        holdings=Holdings(state, Intervals(5_000, 30_000, 15_000)),
+    )
+    after()
+    assert not told & finals_of(state)
+    clock.advance(STEP)
+    after()
+    assert len(finals_of(state) - told) >= len({BTC, ETH})
+
+
+def finals_of(state: State) -> set[tuple[str, str]]:
+    """Symbol and candle of every final 5m signal that was shown."""
+    records = [record for each in state.history().values() for record in each if record["timeframe"] == "5m"]
+    return {(record["symbol"], str(record["candle_time"])) for record in records if record["candle_closed"]}
+
+
 def test_a_market_told_in_a_part_gets_its_live_signals_in_the_next_cycle(
     scan: tuple[SignalCycle, Parted, ManualClock],
 ) -> None:
