@@ -1,6 +1,7 @@
 """A warm start: a new book begins with the candles on disk, so that only what came since has to be fetched.
 
-What is on disk is believed where it fits: candles on the grid, young enough to be continued, long enough to rank among.
+What is on disk is believed where it fits: candles on the grid, young enough to be continued, long enough to rank among,
+without a hole that nobody can explain by a lack of trades: it would be filled as if there had been one.
 The first answer of each market is compared with it. A market that does not fit begins cold, alone.
 """
 
@@ -21,6 +22,7 @@ from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
 from scanner.runtime.book.book import Book
 from scanner.runtime.book.table import HISTORY
+from scanner.store.gaps import NO_TRADE, Gap, explained
 from scanner.store.ohlcv import Rows
 from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms, open_time_of
@@ -39,6 +41,7 @@ def warm(book: Book, store: StoreReader, markets: Iterable[Market], now_ms: int)
     with ThreadPoolExecutor(READERS, thread_name_prefix="warm") as pool:
         stored = dict(zip(wanted, pool.map(partial(_stored, book, store, now_ms), wanted), strict=True))
     held = {market: rows for market, rows in stored.items() if isinstance(rows, dict) and rows}
+    held = _without_holes(book, store, held, now_ms)
     for timeframe in book.timeframes:
         _begin(book, timeframe, {market: rows[timeframe] for market, rows in held.items() if timeframe in rows}, now_ms)
     if held:
@@ -73,6 +76,43 @@ def _stored(book: Book, store: StoreReader, now_ms: int, market: Market) -> dict
         return found
     except StoreFailure as error:
         return str(error)
+
+
+def _without_holes(
+    book: Book, store: StoreReader, held: dict[Market, dict[str, Rows]], now_ms: int
+) -> dict[Market, dict[str, Rows]]:
+    """The same without timeframes, and markets, in whose candles more is missing than what nobody traded."""
+    holes = [(each, rows) for own in held.values() for each, rows in own.items() if _first_hole_ms(each, rows)]
+    if not holes:
+        return held
+    try:
+        noted = store.gaps.read(min(_first_hole_ms(*each) for each in holes), book.exchange)
+    except StoreFailure as error:
+        log.warning("%s: which candles nobody traded is not known: %s", book.exchange, error)
+        noted = []
+    by_symbol: dict[str | None, list[Gap]] = {}
+    for gap in noted:
+        by_symbol.setdefault(gap.symbol, []).append(gap)
+    found = {}
+    for market, own in held.items():
+        gaps = [gap for gap in by_symbol.get(market.symbol, ()) if gap.cause == NO_TRADE]
+        whole = {each: rows for each, rows in own.items() if _is_whole(market, each, rows, gaps)}
+        if book.base in whole:
+            found[market] = whole
+    return found
+
+
+def _first_hole_ms(timeframe: str, rows: Rows) -> int:
+    """Where the first candle is missing between others; 0 where none is."""
+    before = np.flatnonzero(np.diff(rows.open_time) > length_ms(timeframe))
+    return int(rows.open_time[before[0]]) + length_ms(timeframe) if len(before) else 0
+
+
+def _is_whole(market: Market, timeframe: str, rows: Rows, gaps: Sequence[Gap]) -> bool:
+    if not _first_hole_ms(timeframe, rows):
+        return True
+    holes = explained(market.exchange, market.symbol, rows.open_time, length_ms(timeframe), gaps)
+    return all(hole.cause == NO_TRADE for hole in holes)
 
 
 def _usable(book: Book, store: StoreReader, market: Market, timeframe: str, now_ms: int) -> Rows:

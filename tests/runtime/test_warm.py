@@ -16,8 +16,10 @@ from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book.book import Book
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.warm import UNSURE, proven, warm
+from scanner.store.gaps import NO_TRADE, Gap
+from scanner.store.ohlcv import Rows
 from scanner.store.store import TrainingStore
-from scanner.timeframes import HOUR_MS
+from scanner.timeframes import HOUR_MS, length_ms
 from tests.runtime.book.test_book import BTC, CONFIG, ETH, NOW, STEP, Exchange
 
 EXCHANGE = Exchange(NOW + 700 * STEP)
@@ -223,6 +225,29 @@ def test_a_revision_is_taken_over_where_only_the_shortest_timeframe_is_stored(st
     assert book.tally.revised == 2
     assert {batch.timeframe for batch in cycle(book, store, later)} >= {"5m"}
     assert (book.panels["1h"].close[:, -20:] > 0).all()
+
+
+@pytest.mark.parametrize("timeframe", ["5m", "1h"])
+def test_candles_with_a_hole_are_gone_on_from_only_where_nobody_traded(
+    store: TrainingStore, tmp_path_factory: pytest.TempPathFactory, timeframe: str
+) -> None:
+    """Any other hole would be filled as if nobody had."""
+    rows, later = store.candles(BTC, timeframe), NOW + STEP
+    there = np.abs(np.arange(len(rows)) - 400) > 20
+    with TrainingStore(tmp_path_factory.mktemp("holed")) as holed:
+        for market in MARKETS:
+            for each in CONFIG.styles.values():
+                kept = store.candles(market, each)
+                kept = Rows(rows.open_time[there], rows.values[there]) if (market, each) == (BTC, timeframe) else kept
+                holed.append_candles(market, each, kept.open_time, *kept.values.T)
+        holed.flush()
+        gone = rows.open_time[~there]
+        book, _ = begun(holed, later)
+        asked = {(request.market, request.timeframe) for request in wanted(book, later) if request.limit > 100}
+        assert asked == {(BTC, "1h")} | ({(BTC, "5m")} if timeframe == "5m" else set())
+        holed.gaps.append([Gap("binance", BTC.symbol, NO_TRADE, int(gone[0]), int(gone[-1]) + length_ms(timeframe))])
+        book, _ = begun(holed, later)
+        assert not [request for request in wanted(book, later) if request.limit > 100]
 
 
 def _with_first_close(answer: CandleAnswer, close: float) -> CandleAnswer:
