@@ -29,7 +29,7 @@ ODD: list[Any] = [
 ]
 
 
-@pytest.fixture(params=sorted(IN_ORDER))
+@pytest.fixture(params=sorted(IN_ORDER), scope="module")
 def both(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any]]:
     """Our class of an exchange and ccxt's."""
     ours = connect(real_exchange(request.param), 1.0, lambda headers: None)
