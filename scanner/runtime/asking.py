@@ -53,12 +53,13 @@ def _backfills(book: Book, now_ms: int) -> Iterator[CandleRequest]:
 
 
 def _increments(book: Book, now_ms: int, value: Float) -> Iterator[CandleRequest]:
-    step, marks = book.panels[book.base].timeframe_ms, book.marks[book.base]
-    newest = marks.final_through_ms
+    panel, marks = book.panels[book.base], book.marks[book.base]
+    step, newest = panel.timeframe_ms, marks.final_through_ms
+    oldest = open_time_of(now_ms, step) - (panel.length - 1) * step  # what is older cannot be held
     for row in np.flatnonzero(marks.loaded):
-        since = int(newest[row]) + step
+        since = max(int(newest[row]) + step, oldest)
         closed = (now_ms - since) // step  # candles that have closed and are not final yet
         purpose = (Purpose.FORMING, Purpose.CLOSE, Purpose.GAP)[min(closed, 2)]
-        again = AGAIN if newest[row] >= 0 else 0
+        again = AGAIN if since > oldest else 0
         since, count = since - again * step, closed + 2 + again
         yield CandleRequest(book.markets[row], book.base, since, count, purpose, float(value[row]), again)

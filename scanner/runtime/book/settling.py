@@ -54,7 +54,8 @@ def forget_lost(table: CandleTable, now_ms: int) -> None:
     """A market that fell behind by more than its base panel holds is loaded afresh."""
     base, marks = table.panels[table.base], table.marks[table.base]
     oldest = open_time_of(now_ms, base.timeframe_ms) - (base.length - 2) * base.timeframe_ms
-    lost = marks.loaded & (marks.final_through_ms < oldest) & (marks.final_through_ms >= 0)
+    reached_ms = np.maximum(marks.final_through_ms, table.coverage.claimed_ms)
+    lost = marks.loaded & (reached_ms < oldest) & (reached_ms >= 0)
     for each in table.marks.values():
         each.loaded &= ~lost
     table.coverage.complete_from_ms[lost] = NEVER_MS

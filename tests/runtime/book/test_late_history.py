@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scanner.gateway.answers import Purpose
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context
 from scanner.runtime.book.book import Book
@@ -64,3 +65,28 @@ def test_no_final_signal_is_made_of_part_of_a_window_after_a_long_sleep() -> Non
     made = [batch for batch in cycle(book, exchange, NOW + 560 * STEP) if batch.timeframe == "5m"]
     assert int(made[0].candle_time[0]) == int(book.panels["5m"].open_time[99])
     assert all((batch.gaps == 0).all() for batch in made)
+
+
+def test_histories_asked_for_by_a_clock_far_behind_are_asked_for_again() -> None:
+    """All that came was too old to be held."""
+    book, _ = opened()
+    exchange, later = Exchange(NOW + 5000 * STEP), NOW + 4600 * STEP
+    book.take([exchange.answer(request, later) for request in wanted(book, NOW)], later)
+    assert {(request.timeframe, request.purpose) for request in wanted(book, later)} == {
+        ("5m", Purpose.BACKFILL),
+        ("1h", Purpose.BACKFILL),
+    }
+    cycle(book, exchange, later)
+    for panel in book.panels.values():
+        assert not np.isnan(panel.close).any()
+        assert not panel.filled.any()
+
+
+def test_where_nothing_has_come_yet_no_more_is_asked_for_than_can_be_held() -> None:
+    """As on an exchange whose only market is new: a request for all candles since 1970 would outweigh every other."""
+    book, exchange = opened()
+    asked = [request for request in wanted(book, NOW) if request.market == BTC]
+    nothing = [exchange.answer(request, request.since_ms - 1) for request in asked]
+    book.take(nothing, NOW)
+    (request,) = [request for request in wanted(book, NOW) if request.market == BTC]
+    assert request.limit <= book.panels["5m"].length + 2
