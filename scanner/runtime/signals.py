@@ -56,8 +56,9 @@ def finals(book: Book, now_ms: int, context: Context) -> list[SignalBatch]:
     for timeframe, panel in book.panels.items():
         marks, first, ready = book.marks[timeframe], book.news_from_ms(timeframe), book.ready(timeframe)
         through, whole_windows = marks.final_through_ms, panel.open_time[WINDOW - 1 :]
-        for open_ms in whole_windows[whole_windows >= (first.min() if len(first) else 0)]:
-            rows = np.flatnonzero((first <= open_ms) & (open_ms <= through) & ready)
+        due = ready & (first <= through)
+        for open_ms in whole_windows[whole_windows >= first[due].min()] if due.any() else ():
+            rows = np.flatnonzero(due & (first <= open_ms) & (open_ms <= through))
             rows = rows[~np.isnan(panel.close[rows, panel.column_of(int(open_ms))])]
             if len(rows):
                 batches.append(_final_batch(book, timeframe, int(open_ms), rows, now_ms, context))

@@ -41,7 +41,7 @@ def warm(book: Book, store: StoreReader, markets: Iterable[Market], now_ms: int)
     with ThreadPoolExecutor(READERS, thread_name_prefix="warm") as pool:
         stored = dict(zip(wanted, pool.map(partial(_stored, book, store, now_ms), wanted), strict=True))
     held = {market: rows for market, rows in stored.items() if isinstance(rows, dict) and rows}
-    held = _without_holes(book, store, held, now_ms)
+    held = _without_holes(book, store, held)
     for timeframe in book.timeframes:
         _begin(book, timeframe, {market: rows[timeframe] for market, rows in held.items() if timeframe in rows}, now_ms)
     if held:
@@ -79,7 +79,7 @@ def _stored(book: Book, store: StoreReader, now_ms: int, market: Market) -> dict
 
 
 def _without_holes(
-    book: Book, store: StoreReader, held: dict[Market, dict[str, Rows]], now_ms: int
+    book: Book, store: StoreReader, held: dict[Market, dict[str, Rows]]
 ) -> dict[Market, dict[str, Rows]]:
     """The same without timeframes, and markets, in whose candles more is missing than what nobody traded."""
     holes = [(each, rows) for own in held.values() for each, rows in own.items() if _first_hole_ms(each, rows)]
@@ -125,9 +125,8 @@ def _usable(book: Book, store: StoreReader, market: Market, timeframe: str, now_
     """
     step, panel = length_ms(timeframe), book.panels[timeframe]
     oldest_ms = open_time_of(now_ms, step) - (panel.length - 1) * step
-    enough_ms = (
-        open_time_of(now_ms, step) - (HISTORY + WINDOW) * step
-    )  # a longer panel may begin with less than it holds
+    enough = HISTORY + WINDOW  # a longer panel may begin with less than it holds
+    enough_ms = open_time_of(now_ms, step) - enough * step
     rows = store.newest_candles(market, timeframe, max(oldest_ms, 0))
     known = rows.open_time + step <= now_ms
     rows = Rows(rows.open_time[known], rows.values[known])

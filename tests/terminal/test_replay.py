@@ -111,7 +111,8 @@ def test_a_second_replay_into_the_same_folder_keeps_each_final_signal_once(
 ) -> None:
     folder = shutil.copytree(replayed[0], tmp_path / "again")
     before = finals(folder / "kept")
-    replay(folder, "--replay", "recorded.parquet", "--speed", "60000", "--symbols", "aaa-usdt,BBBUSDT")
+    summary = replay(folder, "--replay", "recorded.parquet", "--speed", "60000", "--symbols", "aaa-usdt,BBBUSDT")
+    assert covered(summary) > 0.8
     after = finals(folder / "kept")
     assert set(after.values()) == {1}
     assert before.keys() <= after.keys()

@@ -11,6 +11,7 @@ import numpy as np
 
 from scanner.clock import Clock
 from scanner.core.candles import Bool
+from scanner.core.finality import NEVER_MS
 from scanner.gateway.answers import CandleRequest, CandleSweep, Purpose
 from scanner.gateway.gateway import Gateway
 from scanner.runtime import signals
@@ -26,6 +27,7 @@ from scanner.runtime.state import Key, Snapshot, State
 from scanner.runtime.ticks import TickTable
 from scanner.runtime.warm import proven
 from scanner.runtime.watch import GapWatch
+from scanner.timeframes import length_ms
 
 FIRST_WAIT_S = 20.0  # how long a first cycle waits for an exchange to come up
 LATE_COMERS_S = 3.0  # and, once one has, for the others
@@ -51,6 +53,7 @@ class SignalCycle:
         self._evaluate = evaluate  # the market state: a first cycle has it made anew as soon as there are candles
         self._checks: dict[str, Checks] = {}
         self._first = True
+        self._looked_ms: dict[str, int] = {}  # up to when candles had closed in what each exchange answered first
         self._over = threading.Event()
         self.settled_ms = 0  # market time at which the last cycle began in which nothing stayed open
 
@@ -141,10 +144,22 @@ class SignalCycle:
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
         self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), self._buffers())
         self._holdings.publish(book, sweep.deferred, now_ms)
+        if book.exchange not in self._looked_ms and (newest_ms := book.newest_mark()[0]) >= 0:
+            self._looked_ms[book.exchange] = max(now_ms, newest_ms)
 
     def _finals(self, book: Book, now_ms: int) -> list[SignalBatch]:
-        """The final signals that are news: not those an earlier run has told, when our clock is behind that one's."""
-        return self._recorder.unknown(signals.finals(book, now_ms, self._state.current().context))
+        """The final signals that are news: not those an earlier run has told, when our clock was behind that one's.
+
+        That one can have told only of what had closed when we first looked: the disk is not asked about the rest. What
+        is simulated or replayed is told again, as every run may live through the same time.
+        """
+        made = signals.finals(book, now_ms, self._state.current().context)
+        if book.simulated:
+            return made
+        looked_ms = self._looked_ms.get(book.exchange, NEVER_MS)
+        old = [batch for batch in made if _closed_ms(batch) <= looked_ms]
+        fresh = [batch for batch in made if _closed_ms(batch) > looked_ms]
+        return [*self._recorder.unknown(old), *fresh]
 
     def _publish(self, book: Book, finals: list[SignalBatch], lives: list[SignalBatch], now_ms: int) -> None:
         kept = self._recorder.keep([*finals, *lives], book.markets, now_ms)
@@ -159,6 +174,10 @@ class SignalCycle:
     def _newest_prices(self, book: Book) -> tuple[Any, Any]:
         table = self._state.current().ticks.get(book.exchange, TickTable.empty(book.markets))
         return table.newest(book.markets)
+
+
+def _closed_ms(batch: SignalBatch) -> int:
+    return int(batch.candle_time[0]) + length_ms(batch.timeframe)
 
 
 def _just_final(finals: list[SignalBatch], markets: int) -> dict[str, Bool]:
