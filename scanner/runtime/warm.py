@@ -17,12 +17,13 @@ import numpy as np
 
 from scanner.config import WINDOW
 from scanner.core.candles import Candles, Int
+from scanner.core.finality import NEVER_MS
 from scanner.errors import StoreFailure
 from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
 from scanner.runtime.book.book import Book
 from scanner.runtime.book.table import HISTORY
-from scanner.store.gaps import NO_TRADE, Gap, explained
+from scanner.store.intervals import Span, without
 from scanner.store.ohlcv import Rows
 from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms, open_time_of
@@ -82,37 +83,29 @@ def _without_holes(
     book: Book, store: StoreReader, held: dict[Market, dict[str, Rows]]
 ) -> dict[Market, dict[str, Rows]]:
     """The same without timeframes, and markets, in whose candles more is missing than what nobody traded."""
-    holes = [(each, rows) for own in held.values() for each, rows in own.items() if _first_hole_ms(each, rows)]
+    holes = {
+        (market, each): found for market, own in held.items() for each in own if (found := _holes(each, own[each]))
+    }
     if not holes:
         return held
+    since_ms: dict[str, int] = {}
+    for (market, _), found in holes.items():
+        since_ms[market.symbol] = min(found[0][0], since_ms.get(market.symbol, NEVER_MS))
     try:
-        noted = store.gaps.read(min(_first_hole_ms(*each) for each in holes), book.exchange)
+        untraded = store.gaps.untraded_of(book.exchange, since_ms)
     except StoreFailure as error:
         log.warning("%s: which candles nobody traded is not known: %s", book.exchange, error)
-        noted = []
-    by_symbol: dict[str | None, list[Gap]] = {}
-    for gap in noted:
-        by_symbol.setdefault(gap.symbol, []).append(gap)
-    found = {}
-    for market, own in held.items():
-        gaps = [gap for gap in by_symbol.get(market.symbol, ()) if gap.cause == NO_TRADE]
-        whole = {each: rows for each, rows in own.items() if _is_whole(market, each, rows, gaps)}
-        if book.base in whole:
-            found[market] = whole
-    return found
+        untraded = {symbol: [] for symbol in since_ms}
+    spoilt = {key for key, found in holes.items() if any(without(hole, untraded[key[0].symbol]) for hole in found)}
+    whole = {market: {each: own[each] for each in own if (market, each) not in spoilt} for market, own in held.items()}
+    return {market: own for market, own in whole.items() if book.base in own}
 
 
-def _first_hole_ms(timeframe: str, rows: Rows) -> int:
-    """Where the first candle is missing between others; 0 where none is."""
-    before = np.flatnonzero(np.diff(rows.open_time) > length_ms(timeframe))
-    return int(rows.open_time[before[0]]) + length_ms(timeframe) if len(before) else 0
-
-
-def _is_whole(market: Market, timeframe: str, rows: Rows, gaps: Sequence[Gap]) -> bool:
-    if not _first_hole_ms(timeframe, rows):
-        return True
-    holes = explained(market.exchange, market.symbol, rows.open_time, length_ms(timeframe), gaps)
-    return all(hole.cause == NO_TRADE for hole in holes)
+def _holes(timeframe: str, rows: Rows) -> list[Span]:
+    """Where candles are missing between others, oldest first."""
+    opens, step = rows.open_time, length_ms(timeframe)
+    before = np.flatnonzero(np.diff(opens) > step)
+    return list(zip((opens[before] + step).tolist(), opens[before + 1].tolist(), strict=True))
 
 
 def _usable(book: Book, store: StoreReader, market: Market, timeframe: str, now_ms: int) -> Rows:

@@ -19,6 +19,11 @@ def paths(folder: Path, exchange: str | None = None, first: date = date.min) -> 
     return [path for path, name in found if name and name.day >= first and exchange in (None, name.exchange)]
 
 
+def day_of(path: Path) -> date:
+    """The day of a file that `paths` has found."""
+    return date.fromisoformat(path.stem[-len("2025-10-24") :])
+
+
 def records(path: Path) -> list[dict[str, Any]]:
     """The records of a file, none where there is no file any more; raises StoreFailure."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,27 @@ class GapLedger:
         if noted_in_time:
             return union((span[0], min(span[1], as_of_ms)) for span, _ in mine if span[0] < as_of_ms)
         return union(span for span, at_ms in mine if at_ms <= as_of_ms)
+
+    def untraded_of(self, exchange: str, since_ms: Mapping[str, int]) -> dict[str, list[Span]]:
+        """When nobody traded some markets of an exchange, each from its own moment on: unions, by symbol.
+
+        What is noted of others, or in files of days before, is passed over unread: of thousands of markets a ledger
+        has millions of entries a year.
+
+        Raises
+        ------
+        StoreFailure
+            A file cannot be read.
+        """
+        found: dict[str, list[Span]] = {symbol: [] for symbol in since_ms}
+        first = {symbol: utc(max(moment, 0)).date() for symbol, moment in since_ms.items()}
+        for path in exchange_files.paths(self.folder, exchange, min(first.values(), default=date.max)):
+            day = exchange_files.day_of(path)
+            wanted = {symbol for symbol, begins in first.items() if begins <= day}
+            for record in exchange_files.records(path):
+                if record.get("cause") == NO_TRADE and record.get("symbol") in wanted and (gap := try_gap(record)):
+                    found[record["symbol"]].append(gap.span)
+        return {symbol: union(spans) for symbol, spans in found.items()}
 
     def _noted(self, since_ms: int, exchange: str | None) -> Iterator[tuple[Gap, int]]:
         """Gaps, and when each became known: at its end, where that was not noted."""

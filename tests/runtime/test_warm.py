@@ -5,17 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from scanner.gateway.answers import CandleAnswer
+from scanner.errors import StoreFailure
+from scanner.gateway.answers import CandleAnswer, CandleRequest
 from scanner.runtime import signals
 from scanner.runtime.asking import wanted
 from scanner.runtime.batches import Context, SignalBatch
 from scanner.runtime.book.book import Book
 from scanner.runtime.recorder import Recorder
 from scanner.runtime.warm import UNSURE, proven, warm
+from scanner.runtime.watch import GapWatch
+from scanner.store.gap_files import GapFiles
 from scanner.store.gaps import NO_TRADE, Gap
 from scanner.store.ohlcv import Rows
 from scanner.store.store import TrainingStore
@@ -248,6 +252,59 @@ def test_candles_with_a_hole_are_gone_on_from_only_where_nobody_traded(
         holed.gaps.append([Gap("binance", BTC.symbol, NO_TRADE, int(gone[0]), int(gone[-1]) + length_ms(timeframe))])
         book, _ = begun(holed, later)
         assert not [request for request in wanted(book, later) if request.limit > 100]
+
+
+class Holed(Exchange):
+    """An exchange on which nobody traded for a while, as far as its shortest candles say."""
+
+    def __init__(self, until_ms: int, hole: set[int]) -> None:
+        super().__init__(until_ms)
+        self._hole = hole
+
+    def answer(self, request: CandleRequest, now_ms: int) -> CandleAnswer:
+        whole = super().answer(request, now_ms)
+        there = np.array([request.timeframe != "5m" or each not in self._hole for each in whole.open_time.tolist()])
+        columns = {
+            name: getattr(whole, name)[there] for name in ("open_time", "open", "high", "low", "close", "volume")
+        }
+        return dataclasses.replace(whole, **columns)
+
+
+def test_a_hole_that_the_exchange_has_too_costs_one_cold_start(
+    store: TrainingStore, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It is noted then that nobody traded, so that the next start goes on from disk."""
+    rows, later = store.candles(BTC, "5m"), NOW + STEP
+    there = np.abs(np.arange(len(rows)) - 400) > 20
+    exchange = Holed(NOW + 700 * STEP, set(rows.open_time[~there].tolist()))
+    with TrainingStore(tmp_path_factory.mktemp("holed")) as holed:
+        holed.append_candles(BTC, "5m", rows.open_time[there], *rows.values[there].T)
+        asked = []
+        for _ in range(2):
+            book = Book("binance", (BTC,), CONFIG, later, simulated=False)
+            warm(book, holed, (BTC,), later)
+            asked.append({request.timeframe for request in wanted(book, later) if request.limit > 100})
+            cycle(book, holed, later, exchange)
+            GapWatch(holed.gaps).advanced(book, later)
+            holed.flush()
+    assert asked == [{"5m", "1h"}, set()]
+
+
+def test_holes_are_believed_of_nobody_where_the_ledger_cannot_be_read(
+    store: TrainingStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable(*_: Any) -> None:
+        raise StoreFailure("gaps: cannot be read: Permission denied")
+
+    monkeypatch.setattr(GapFiles, "untraded_of", unreadable)
+    assert begun(store, NOW + STEP)[0].marks["5m"].loaded.all()  # without a hole nobody asks
+    rows = store.candles(BTC, "5m")
+    later = rows.open_time[-1] + 2 * STEP + np.arange(2) * STEP
+    store.append_candles(BTC, "5m", later, *rows.values[:2].T)
+    store.flush()
+    book, _ = begun(store, int(later[-1]) + STEP)
+    assert book.marks["5m"].loaded.tolist() == [False, True]
+    assert "which candles nobody traded is not known: gaps: cannot be read" in caplog.text
 
 
 def _with_first_close(answer: CandleAnswer, close: float) -> CandleAnswer:

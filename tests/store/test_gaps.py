@@ -130,3 +130,19 @@ def test_holes_of_kept_candles_are_told_with_their_causes(tmp_path: Path) -> Non
             (DOWN, 5),
             (UNEXPLAINED, 9),
         ]
+
+
+def test_when_nobody_traded_is_told_of_the_markets_asked_about_each_from_its_day_on(tmp_path: Path) -> None:
+    with TrainingStore(tmp_path) as store:
+        for begins in (MIDNIGHT, NOON, NOON + STEP, NOON + DAY_MS):
+            for symbol in ("BTC/USDT", "ETH/USDT", "SOL/USDT"):
+                store.gaps.append([down(begins, begins + STEP, symbol, NO_TRADE)])
+        store.gaps.append([down(NOON + 9 * STEP, NOON + DAY_MS, "BTC/USDT"), down(NOON, NOON + DAY_MS, None, OUTAGE)])
+        store.gaps.append([Gap("kraken", "BTC/USDT", NO_TRADE, NOON + 5 * STEP, NOON + DAY_MS)])
+        found = store.gaps.untraded_of("binance", {"BTC/USDT": 0, "ETH/USDT": NOON + DAY_MS, "NEW/USDT": NOON})
+        assert store.gaps.untraded_of("binance", {}) == {}
+    last = (NOON + DAY_MS, NOON + DAY_MS + STEP)
+    assert found["BTC/USDT"] == [(MIDNIGHT, MIDNIGHT + STEP), (NOON, NOON + 2 * STEP), last]
+    assert found["ETH/USDT"] == [last]
+    assert found["NEW/USDT"] == []
+    assert found.keys() == {"BTC/USDT", "ETH/USDT", "NEW/USDT"}
