@@ -144,8 +144,8 @@ class SignalCycle:
         late = self._recorder.unknown(signals.late_finals(book, now_ms))
         self._state.publish_signals({}, self._recorder.keep(late, book.markets, now_ms), self._buffers())
         self._holdings.publish(book, sweep.deferred, now_ms)
-        if book.exchange not in self._looked_ms and (newest_ms := book.newest_mark()[0]) >= 0:
-            self._looked_ms[book.exchange] = max(now_ms, newest_ms)
+        if book.exchange not in self._looked_ms and book.coverage.as_of_ms.any():
+            self._looked_ms[book.exchange] = max(now_ms, book.newest_mark()[0])
 
     def _finals(self, book: Book, now_ms: int) -> list[SignalBatch]:
         """The final signals that are news: not those an earlier run has told, when our clock was behind that one's.

@@ -29,6 +29,7 @@ class Parted:
         self.exchange, self.state, self.clock = Exchange(NOW + 40 * STEP), state, clock
         self.shown: list[set[tuple[Market, bool]]] = []
         self.asked: list[CandleRequest] = []
+        self.unreachable_and_behind_ms = 0
 
     def markets(self) -> dict[str, tuple[Market, ...]]:
         return {"binance": (BTC, ETH)}
@@ -38,7 +39,7 @@ class Parted:
         return {"binance": ExchangeState("binance", "live", None, 2, self.now_ms("binance"), weight, {})}
 
     def now_ms(self, exchange: str) -> int:
-        return self.clock.now_ms()
+        return self.clock.now_ms() - self.unreachable_and_behind_ms
 
     def new_universes(self) -> list[Any]:
         return []
@@ -48,6 +49,9 @@ class Parted:
 
     def candles(self, requests: Iterable[CandleRequest], deadline_s: float) -> Iterator[CandleSweep]:
         self.asked = list(requests)
+        if self.unreachable_and_behind_ms:
+            yield CandleSweep("binance", [], self.asked, [])
+            return
         answers = [self.exchange.answer(request, self.clock.now_ms()) for request in self.asked]
         parts = [answer for answer in answers if answer.request.purpose is Purpose.CLOSE][:-1]
         for part in parts:
@@ -110,6 +114,21 @@ def test_what_an_earlier_run_has_told_is_not_told_again_by_one_whose_clock_was_b
     clock.advance(STEP)
     after()
     assert len(finals_of(state) - told) >= len({BTC, ETH})
+
+
+def test_a_first_look_that_nobody_answers_is_none(scan: tuple[SignalCycle, Parted, ManualClock]) -> None:
+    """The clock of such a run is put right only later: until then it knows nothing of how far an earlier one came."""
+    cycle, gateway, clock = scan
+    for _ in range(3):
+        clock.advance(STEP)
+        cycle()
+    state, after = begun_again(cycle, clock, simulated=False)
+    assert isinstance(after._gateway, Parted)
+    after._gateway.unreachable_and_behind_ms = 2 * STEP
+    after()
+    after._gateway.unreachable_and_behind_ms = 0
+    after()
+    assert not finals_of(gateway.state) & finals_of(state)
 
 
 def test_what_an_earlier_run_has_told_of_a_simulation_is_told_again(
