@@ -44,6 +44,19 @@ class Server:
         """Ask by a new connection from here on; those before stay open."""
         self._calls.append(HTTPConnection(self._host, timeout=60))
 
+    def call_until_answered(self) -> None:
+        """The same, and by another one where that is not answered: what was spared for it may be gone by then."""
+
+        def answered() -> bool:
+            self.call()
+            try:
+                return self.ask("continuous/status")[0] == 200
+            except (HTTPException, OSError):
+                self._calls.pop().close()
+                return False
+
+        wait_for(answered)
+
     def close(self) -> None:
         for call in self._calls:
             call.close()
@@ -203,8 +216,8 @@ def no_descriptors(server: Server) -> Iterator[None]:
     numbers = set.intersection(*_descriptors(server.pid))
     lowest = next(number for number in range(len(numbers) + 1) if number not in numbers)
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
-    server.call()
     try:
+        server.call_until_answered()
         yield
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
