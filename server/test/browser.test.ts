@@ -10,7 +10,7 @@ import { launchBrowser, pageOf, withoutBrowser } from "./browsers.ts";
 import { waitFor } from "./client.ts";
 import { startScanner, withoutScanner, type Scanner } from "./processes.ts";
 import { proxyTo } from "./servers.ts";
-import { COLOURS, strongSignals, SYMBOLS, type Signal } from "./strong.ts";
+import { BRISK, COLOURS, strongSignals, SYMBOLS, type Signal } from "./strong.ts";
 
 const PAGE = path.join(import.meta.dirname, "page", "page.tsx");
 
@@ -19,7 +19,7 @@ describe("a page with the frontend's calls", { skip: withoutScanner || withoutBr
   let browser: Browser;
 
   before(async () => {
-    scanner = await startScanner();
+    scanner = await startScanner(BRISK);
     browser = await launchBrowser();
   });
   after(async () => {

@@ -14,7 +14,7 @@ import { launchBrowser, pageOf, withoutBrowser } from "./browsers.ts";
 import { ask, post, waitFor } from "./client.ts";
 import { ROOT, startFile, startScanner, withoutScanner, type Program, type Scanner } from "./processes.ts";
 import { listen, nobody, proxyTo } from "./servers.ts";
-import { COLOURS, strongSignals, SYMBOLS, type Signal } from "./strong.ts";
+import { BRISK, COLOURS, strongSignals, SYMBOLS, type Signal } from "./strong.ts";
 
 const GUIDE = "docs/CONTINUOUS_SCANNER_GUIDE.md";
 const MOUNT = `
@@ -40,7 +40,7 @@ describe("the guide's component for React", { skip: withoutScanner || withoutBro
   after(() => browser?.close());
 
   test("starts a scan and shows its signals, behind the proxy", async (t) => {
-    const scanner = await startScanner();
+    const scanner = await startScanner(BRISK);
     t.after(() => scanner.end("SIGKILL"));
     const proxy = await proxyTo(t, scanner.url, { before: [await pageOf(await component(), SYMBOLS)] });
     await starts(await opened(browser, proxy.url), scanner);
@@ -49,7 +49,7 @@ describe("the guide's component for React", { skip: withoutScanner || withoutBro
   test("does so from an origin of its own that the scanner names", async (t) => {
     const app = express();
     const origin = await listen(t, http.createServer(app));
-    const scanner = await startScanner({ SCANNER_CORS_ORIGINS: origin });
+    const scanner = await startScanner({ ...BRISK, SCANNER_CORS_ORIGINS: origin });
     t.after(() => scanner.end("SIGKILL"));
     app.use(await pageOf(await component(`${scanner.url}${api}`), SYMBOLS));
     await starts(await opened(browser, origin), scanner);
