@@ -23,7 +23,8 @@ from scanner.gateway.answers import CandleAnswer
 from scanner.markets import Market
 from scanner.runtime.book.book import Book
 from scanner.runtime.book.table import HISTORY
-from scanner.store.intervals import Span, without
+from scanner.store.gaps import holes
+from scanner.store.intervals import without
 from scanner.store.ohlcv import Rows
 from scanner.store.reader import StoreReader
 from scanner.timeframes import length_ms, open_time_of
@@ -83,29 +84,25 @@ def _without_holes(
     book: Book, store: StoreReader, held: dict[Market, dict[str, Rows]]
 ) -> dict[Market, dict[str, Rows]]:
     """The same without timeframes, and markets, in whose candles more is missing than what nobody traded."""
-    holes = {
-        (market, each): found for market, own in held.items() for each in own if (found := _holes(each, own[each]))
+    missing = {
+        (market, each): found
+        for market, own in held.items()
+        for each, rows in own.items()
+        if (found := holes(rows.open_time, length_ms(each)))
     }
-    if not holes:
+    if not missing:
         return held
     since_ms: dict[str, int] = {}
-    for (market, _), found in holes.items():
+    for (market, _), found in missing.items():
         since_ms[market.symbol] = min(found[0][0], since_ms.get(market.symbol, NEVER_MS))
     try:
         untraded = store.gaps.untraded_of(book.exchange, since_ms)
     except StoreFailure as error:
         log.warning("%s: which candles nobody traded is not known: %s", book.exchange, error)
         untraded = {symbol: [] for symbol in since_ms}
-    spoilt = {key for key, found in holes.items() if any(without(hole, untraded[key[0].symbol]) for hole in found)}
+    spoilt = {key for key, found in missing.items() if any(without(hole, untraded[key[0].symbol]) for hole in found)}
     whole = {market: {each: own[each] for each in own if (market, each) not in spoilt} for market, own in held.items()}
     return {market: own for market, own in whole.items() if book.base in own}
-
-
-def _holes(timeframe: str, rows: Rows) -> list[Span]:
-    """Where candles are missing between others, oldest first."""
-    opens, step = rows.open_time, length_ms(timeframe)
-    before = np.flatnonzero(np.diff(opens) > step)
-    return list(zip((opens[before] + step).tolist(), opens[before + 1].tolist(), strict=True))
 
 
 def _usable(book: Book, store: StoreReader, market: Market, timeframe: str, now_ms: int) -> Rows:

@@ -92,6 +92,12 @@ def _is_fetched(
     return not without(span, covers)
 
 
+def holes(open_time: NDArray[np.int64], step_ms: int) -> list[Span]:
+    """Where candles are missing between others, oldest first; `open_time` is int64[n], oldest first."""
+    before = np.flatnonzero(np.diff(open_time) > step_ms)
+    return list(zip((open_time[before] + step_ms).tolist(), open_time[before + 1].tolist(), strict=True))
+
+
 def explained(exchange: str, symbol: str, open_time: NDArray[np.int64], step_ms: int, gaps: Iterable[Gap]) -> list[Gap]:
     """Every hole between the candles of one market, cut by cause, oldest first.
 
@@ -111,10 +117,9 @@ def explained(exchange: str, symbol: str, open_time: NDArray[np.int64], step_ms:
     ours = [gap for gap in gaps if gap.exchange == exchange and gap.symbol in (None, symbol)]
     covers = {cause: union(gap.span for gap in ours if gap.cause == cause) for cause in (NO_TRADE, OUTAGE, DOWN)}
     covers[NOT_KEPT] = union(gap.span for gap in ours if gap.cause == NOT_KEPT and gap.symbol is not None)
-    before = np.flatnonzero(np.diff(open_time) > step_ms)
     found: list[Gap] = []
-    for begins, ends in zip(open_time[before] + step_ms, open_time[before + 1], strict=True):
-        left: list[Span] = [(int(begins), int(ends))]
+    for hole in holes(open_time, step_ms):
+        left = [hole]
         for cause, cover in covers.items():
             found += [Gap(exchange, symbol, cause, *part) for span in left for part in common(span, cover)]
             left = [part for span in left for part in without(span, cover)]

@@ -170,7 +170,7 @@ class BaseScans:
         except ScannerError as failure:
             error = _naming(exchange, failure)
             log.warning("scan failed: %s", error)
-        except Exception:
+        except Exception:  # the job boundary: one exchange's fault costs no other; its cause is in the log
             error = f"{exchange}: a fault of the scanner; the cause is in its log"
             if self._stopping.is_set():
                 error = f"{exchange}: the scan was ended"
